@@ -1,0 +1,240 @@
+"""Everything brim raises on purpose, by the moment it is raised.
+
+BrimError
+├── PlanError                before anything runs: what was declared cannot work
+│   ├── SchemaMismatch
+│   ├── UnknownColumn
+│   └── BudgetTooSmall
+├── StageFailed              while running: one stage failed, what happened is its cause
+├── Stalled                  while running: no stage could move; a defect of brim
+├── CorruptInput             data from outside is not what it says it is
+├── LimitExceeded            data from outside passes a limit that was set
+├── RowTooLarge              one row does not fit in the memory that was given
+├── SpillDiskFull            the spill folder's disk or quota is full
+├── TransferFailed           the other side did not keep its part
+│   ├── ObjectMissing
+│   ├── EgressDenied
+│   └── TransferTimeout
+├── WorkerDied               a worker process ended without an answer
+└── UdfError                 a user function raised
+    ├── UdfContractError     it returned what it had not declared
+    ├── UdfTimeout
+    └── UdfMemoryExceeded
+
+Fields come first, the sentence is made of them: every error pickles and can be matched by its fields.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BrimError(Exception):
+    """Everything brim raises on purpose."""
+
+
+class PlanError(BrimError):
+    """What was declared cannot work; nothing has run."""
+
+
+class SchemaMismatch(PlanError, TypeError):
+    """Types that do not fit where they are used."""
+
+    def __init__(self, place: str, expected: str, found: str) -> None:
+        super().__init__(place, expected, found)
+        self.place = place
+        self.expected = expected
+        self.found = found
+
+    def __str__(self) -> str:
+        return f"{self.place}: expected {self.expected}, found {self.found}"
+
+
+class UnknownColumn(PlanError, KeyError):
+    """A column that is not there."""
+
+    def __init__(self, column: str, columns: Iterable[str], place: str = "") -> None:
+        self.column = column
+        self.columns = tuple(columns)
+        self.place = place
+        super().__init__(column, self.columns, place)
+
+    def __str__(self) -> str:
+        near = difflib.get_close_matches(self.column, self.columns, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        place = f"{self.place}: " if self.place else ""
+        return f"{place}no column {self.column!r} among {list(self.columns)}{hint}"
+
+
+class BudgetTooSmall(PlanError):
+    """The memory given is less than the pipeline needs to move one batch through."""
+
+    def __init__(self, needed_bytes: int, given_bytes: int, remedy: str = "") -> None:
+        super().__init__(needed_bytes, given_bytes, remedy)
+        self.needed_bytes = needed_bytes
+        self.given_bytes = given_bytes
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        needed = -(-self.needed_bytes // (1 << 20))
+        given = self.given_bytes / (1 << 20)
+        remedy = f", or {self.remedy}" if self.remedy else ""
+        return f'memory of {given:.1f} MiB is too small: give memory="{needed}MiB"{remedy}'
+
+
+class StageFailed(BrimError):
+    """A stage failed while running; `__cause__` is what happened."""
+
+    def __init__(self, operator: str, operator_id: str, reason: str = "") -> None:
+        super().__init__(operator, operator_id, reason)
+        self.operator = operator
+        self.operator_id = operator_id
+        self.reason = reason
+
+    def __str__(self) -> str:
+        reason = self.reason if self.__cause__ is None else f"{type(self.__cause__).__name__}: {self.__cause__}"
+        return f"{self.operator} ({self.operator_id}) failed: {reason}"
+
+
+class Stalled(BrimError):
+    """No stage can move: a defect of brim, reported instead of hanging."""
+
+    def __init__(self, picture: str) -> None:
+        super().__init__(picture)
+        self.picture = picture
+
+    def __str__(self) -> str:
+        return f"every stage waits for another; please report this picture of the run:\n{self.picture}"
+
+
+class CorruptInput(BrimError):
+    """Data from outside is not what it says it is."""
+
+    def __init__(self, source: str, where: str, reason: str = "") -> None:
+        super().__init__(source, where, reason)
+        self.source = source
+        self.where = where
+        self.reason = reason
+
+    def __str__(self) -> str:
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{self.source}, {self.where}{reason}"
+
+
+class LimitExceeded(BrimError):
+    """Data from outside passes a limit; raise the limit if the data is to be trusted."""
+
+    def __init__(self, what: str, value: float, limit: float, place: str = "") -> None:
+        super().__init__(what, value, limit, place)
+        self.what = what
+        self.value = value
+        self.limit = limit
+        self.place = place
+
+    def __str__(self) -> str:
+        place = f"{self.place}: " if self.place else ""
+        return f"{place}{self.what} is {self.value:,}, the limit is {self.limit:,}"
+
+
+class RowTooLarge(BrimError):
+    """One row needs more memory than the engine may give a single row."""
+
+    def __init__(self, place: str, needed_bytes: int, limit_bytes: int) -> None:
+        super().__init__(place, needed_bytes, limit_bytes)
+        self.place = place
+        self.needed_bytes = needed_bytes
+        self.limit_bytes = limit_bytes
+
+    def __str__(self) -> str:
+        return (
+            f"{self.place}: one row needs {self.needed_bytes:,} bytes, "
+            f"the engine gives a single row {self.limit_bytes:,}; raise `memory`"
+        )
+
+
+class SpillDiskFull(BrimError):
+    """The spill folder's disk, or its quota, is full."""
+
+    def __init__(self, folder: str, needed_bytes: int, free_bytes: int) -> None:
+        super().__init__(folder, needed_bytes, free_bytes)
+        self.folder = folder
+        self.needed_bytes = needed_bytes
+        self.free_bytes = free_bytes
+
+    def __str__(self) -> str:
+        return (
+            f"{self.folder}: {self.needed_bytes:,} bytes to write, {self.free_bytes:,} left; "
+            "free some disk, raise spill_limit or name another spill_dir"
+        )
+
+
+class TransferFailed(BrimError):
+    """The other side did not keep its part; the URL is shown without user info and query."""
+
+    def __init__(self, url: str, reason: str = "", attempts: int = 1) -> None:
+        super().__init__(url, reason, attempts)
+        self.url = url
+        self.reason = reason
+        self.attempts = attempts
+
+    def __str__(self) -> str:
+        tries = f" after {self.attempts} attempts" if self.attempts > 1 else ""
+        return f"{self.url}: {self.reason}{tries}"
+
+
+class ObjectMissing(TransferFailed, FileNotFoundError):
+    """There is nothing at this address."""
+
+
+class EgressDenied(TransferFailed, PermissionError):
+    """The address is not one this engine may dial."""
+
+
+class TransferTimeout(TransferFailed, TimeoutError):
+    """The other side took longer than it was given."""
+
+
+class WorkerDied(BrimError):
+    """A worker process ended without an answer."""
+
+    def __init__(self, function: str, exit_code: int | None, rows: int, output: str = "") -> None:
+        super().__init__(function, exit_code, rows, output)
+        self.function = function
+        self.exit_code = exit_code
+        self.rows = rows
+        self.output = output
+
+    def __str__(self) -> str:
+        code = self.exit_code
+        how = "unknown" if code is None else f"signal {-code}" if code < 0 else f"exit code {code}"
+        output = f"; it last printed:\n{self.output}" if self.output else ""
+        return f"the worker of {self.function} died ({how}) with {self.rows} rows in hand{output}"
+
+
+class UdfError(BrimError):
+    """A user function raised; its own traceback is in `traceback`."""
+
+    def __init__(self, function: str, reason: str, rows: str = "", traceback: str = "") -> None:
+        super().__init__(function, reason, rows, traceback)
+        self.function = function
+        self.reason = reason
+        self.rows = rows
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        rows = f" on {self.rows}" if self.rows else ""
+        trace = f"\n{self.traceback}" if self.traceback else ""
+        return f"{self.function}{rows}: {self.reason}{trace}"
+
+
+class UdfContractError(UdfError):
+    """A user function returned what it had not declared."""
+
+
+class UdfTimeout(UdfError):
+    """A user function took longer than `timeout_s`."""
+
+
+class UdfMemoryExceeded(UdfError):
+    """A user function needs more memory than the engine can lend."""

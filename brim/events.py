@@ -1,0 +1,88 @@
+"""The facts operators tell, and the names of the events made of them.
+
+Operators never log and never count: they tell facts. `pipeline/` turns facts into statistics, events and the report.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Waits(StrEnum):
+    """What a stage may wait for. `OUTSIDE` is split by resource in the events."""
+
+    INPUT = "input"
+    ROOM = "room"
+    MEMORY = "memory"
+    OUTSIDE = "outside"
+
+
+class Resource(StrEnum):
+    """The reasons of a wait, as the events name them."""
+
+    QUEUE_FULL = "queue_full"
+    NO_INPUT = "no_input"
+    MEMORY = "memory"
+    CONNECTIONS = "connections"
+    WORKERS = "workers"
+    DISK = "disk"
+    CONSUMER = "consumer"
+    CPU = "cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A transfer or a call is tried again after `wait_s`."""
+
+    what: str
+    attempt: int
+    wait_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowsFailed:
+    """Rows that became null, were dropped, or were skipped, as the user asked."""
+
+    what: str
+    rows: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStarted:
+    """A worker process is ready."""
+
+    function: str
+    pid: int
+    base_bytes: int
+    start_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerEnded:
+    """A worker process has ended; `reason` is `stop` or what went wrong."""
+
+    function: str
+    pid: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spilled:
+    """Bytes were written to, or read from, the spill folder."""
+
+    size: int
+    read: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResized:
+    """An operator now cuts its input into pieces of `rows`."""
+
+    rows: int
+    reason: str
+
+
+Fact = Retried | RowsFailed | WorkerStarted | WorkerEnded | Spilled | BatchResized

@@ -1,0 +1,1 @@
+"""The outside world: stores, transfers, file formats, sinks, workers, spill files."""

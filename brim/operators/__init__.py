@@ -1,0 +1,1 @@
+"""What one stage does: one operator a file, named for it."""

@@ -1,0 +1,232 @@
+"""What an operator may assume about the world. Nothing in this file runs.
+
+    Inbox ──► Operator ──► Outbox        waits: for a neighbour, for I/O
+              Kernel                     never waits
+              Stage                      memory, threads, clock, workers, stores, spill; and `tell`
+
+Rules for an operator
+- A frozen dataclass is its specification; what changes during a run is another object, made in `run`.
+- It pushes (`outbox.send`) and never yields across an await, because a task group may be open.
+- It never catches `ReaderGone` or a cancellation, never logs, never counts, never looks at the clock of the machine.
+- Its module docstring has the fields Input, Output, Order, Holds, Fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from pathlib import Path
+from random import Random
+from typing import Any, BinaryIO, Protocol, Self, TypeVar
+
+import pyarrow as pa
+
+from brim.events import Fact, Resource
+
+T = TypeVar("T")
+
+
+class ReaderGone(Exception):  # noqa: N818  a signal, not an error
+    """Nobody reads the outbox any more: stop, this is an ordinary end."""
+
+
+class Inbox(Protocol):
+    """Batches from upstream, in order; it ends when upstream has finished. One reader."""
+
+    def __aiter__(self) -> AsyncIterator[pa.RecordBatch]: ...
+
+    async def __anext__(self) -> pa.RecordBatch: ...
+
+
+class Outbox(Protocol):
+    """Where results go. One writer at a time."""
+
+    async def send(self, batch: pa.RecordBatch) -> None:
+        """Hand `batch` downstream; wait while there is no room for it.
+
+        Batches without rows are not sent on. Raises `ReaderGone` when nobody reads any more.
+        """
+
+
+class Loan(Protocol):
+    """Bytes on loan. Repaying twice is harmless; leaving the `with` block repays."""
+
+    @property
+    def size(self) -> int: ...
+
+    def repay(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class Memory(Protocol):
+    """Bytes a stage may use beyond the batches in its hand.
+
+    Two kinds, because they come back at different times.
+
+    *Ahead*: kept across waits (a window of downloads, a batch prefetched for a worker). The stage's own window floor
+    pays first, so a stage whose window is empty is always granted up to `window_bytes`; what is beyond comes from the
+    half of the pool that queues borrow from too.
+
+    *Work*: held only while computing, never across a wait for a queue or for another loan, so it always comes back.
+    """
+
+    @property
+    def window_bytes(self) -> int:
+        """The stage's own window floor: `ahead` grants this much whenever nothing of it is in use."""
+
+    @property
+    def work_limit(self) -> int:
+        """The most a single work loan may be."""
+
+    def try_ahead(self, size: int) -> Loan | None:
+        """`size` bytes if they are there at once."""
+
+    async def ahead(self, size: int) -> Loan:
+        """`size` bytes, waiting for the stage's earlier loans, or the pool's, to be repaid.
+
+        A size beyond `window_bytes` is granted to a stage that holds no other loan from the oversize reserve, and
+        raises `RowTooLarge` when it is more than that reserve can ever give.
+        """
+
+    async def work(self, size: int) -> Loan:
+        """`size` bytes for computing; `size` above `work_limit` is granted as `work_limit`."""
+
+
+class Threads(Protocol):
+    """Where computing happens: the engine's thread limiter, or the caller itself in tests."""
+
+    @property
+    def count(self) -> int: ...
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call `function` off the loop; a cancellation waits for the call to end."""
+
+
+class Clock(Protocol):
+    """Monotonic seconds, and sleeping in them."""
+
+    def now(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class SpillSpace(Protocol):
+    """The engine's folder for data that does not fit; emptied when the run ends."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    def create(self, name: str) -> BinaryIO:
+        """A new file, opened for writing and reading, removed when the run ends at the latest. Blocking."""
+
+
+class Body(Protocol):
+    """One object on its way here, opened by `Store.open`."""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the whole object, None while unknown."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The object's bytes in order, each once, resumed and retried as the store can."""
+
+
+class Store(Protocol):
+    """Where objects are: HTTP servers, files, object stores."""
+
+    def open(self, url: str, options: Any) -> AbstractAsyncContextManager[Body]:
+        """Begin to fetch `url`. The body's size is known before its first chunk is asked for, where it can be known."""
+
+
+class Stores(Protocol):
+    """All stores of an engine."""
+
+    def store(self, url: str) -> Store:
+        """The store for the scheme of `url`; a `PlanError` names the schemes there are."""
+
+
+class Caller(Protocol):
+    """A user function, ready to be called where it runs: in worker processes, a thread or the loop."""
+
+    def call(self, batch: pa.RecordBatch) -> AsyncIterator[pa.RecordBatch]:
+        """Call the function on `batch`; its pieces one by one, the next made only when it is asked for.
+
+        At most the `concurrency` of the function's declaration calls are under way; further ones wait.
+        """
+
+
+class Workers(Protocol):
+    """What runs user functions."""
+
+    def open(self, function: Any, stage: Stage) -> AbstractAsyncContextManager[Caller]:
+        """Make `function` (a `UserFunction`) ready for `stage`; leaving the block ends its calls."""
+
+
+class Stage(Protocol):
+    """What a running operator is given."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def batch_bytes(self) -> int:
+        """The most a batch weighs, a single row apart."""
+
+    @property
+    def memory(self) -> Memory: ...
+
+    @property
+    def threads(self) -> Threads: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def random(self) -> Random: ...
+
+    @property
+    def stores(self) -> Stores: ...
+
+    @property
+    def workers(self) -> Workers: ...
+
+    @property
+    def spill(self) -> SpillSpace: ...
+
+    def tell(self, fact: Fact) -> None:
+        """Say that something happened; never waits, never raises."""
+
+    def waiting(self, resource: Resource) -> AbstractContextManager[None]:
+        """Around a wait for the outside: the network, a worker, a disk, an iterable of the user's."""
+
+    def working(self) -> AbstractContextManager[None]:
+        """Around computing that goes on beside the stage's own task (in windows of several calls)."""
+
+
+class Operator(Protocol):
+    """One stage of a running pipeline."""
+
+    def floor_bytes(self, batch_bytes: int) -> int:
+        """The most it has in hand at once, all `ahead` window included, when batches weigh `batch_bytes`."""
+
+    def window_bytes(self, batch_bytes: int) -> int:
+        """The part of `floor_bytes` that `Memory.ahead` pays from first; 0 where nothing is kept ahead."""
+
+    async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
+        """Read the inboxes to their end, or return early when enough has been read."""
+
+
+class Kernel(Protocol):
+    """The part of an operator that only computes: no awaiting, no clock, no I/O, no logging, no borrowing."""
+
+    def push(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
+        """Take one batch; yield what can go downstream now, about `piece_bytes` at a time."""
+
+    def finish(self, piece_bytes: int) -> Iterator[pa.RecordBatch]:
+        """Yield what is left once upstream has ended."""
+
+
+KernelFactory = Callable[[], Kernel]
