@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 import anyio
 import pyarrow as pa
@@ -64,7 +64,7 @@ class FakeLoan:
         self.memory.repaid.set()
         self.memory.repaid = anyio.Event()
 
-    def __enter__(self) -> FakeLoan:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:

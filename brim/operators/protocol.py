@@ -26,7 +26,7 @@ from brim.events import Fact, Resource
 T = TypeVar("T")
 
 
-class ReaderGone(Exception):  # noqa: N818  a signal, not an error
+class ReaderGone(Exception):
     """Nobody reads the outbox any more: stop, this is an ordinary end."""
 
 
