@@ -156,6 +156,11 @@ class ImageSteps:
         """As `explain` shows it: ``image.decode.resize``."""
         return ".".join(["image", *(_name(step) for step in self.steps)])
 
+    @property
+    def to_null(self) -> bool:
+        """Whether a row that fails, at whichever step, becomes null."""
+        return any(isinstance(step, Decode) and step.on_error == "null" for step in self.steps)
+
     def then(self, step: ImageStep) -> ImageSteps:
         """These steps, and `step` after them."""
         return ImageSteps((*self.steps, step))

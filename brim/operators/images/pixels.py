@@ -1,0 +1,115 @@
+"""Pixels: what each step does to one image, and how an image lies in a column.
+
+Resizing is bilinear with a support that grows with the reduction (no aliasing), as torchvision and Daft do it. Measured
+on a photograph of 1280 x 853 to 224 x 224 after a decode to one half: bilinear 2.9 ms, bicubic 3.5, Lanczos 4.3, the
+decode included; they differ from each other less than each does from itself without the decode to one half.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any, assert_never
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from brim.operators.images.decode import decode, plain
+from brim.operators.images.steps import (
+    CHANNELS,
+    MODES,
+    Crop,
+    Decode,
+    Encode,
+    Height,
+    ImageStep,
+    Resize,
+    ToTensor,
+    Width,
+    is_encoded,
+    is_tensor,
+)
+
+_JPEG_MODES = ("L", "RGB")
+_GAP = 3.0  # a reduction beyond this is done by whole pixels first; the eye does not see it
+
+
+def read(scalar: Any) -> Any:
+    """What a valid `scalar` of a column of images stands for: a file's buffer, or the image.
+
+    Raises:
+        ValueError: a struct whose fields do not fit together.
+    """
+    if is_encoded(scalar.type):
+        return scalar.as_buffer()
+    if is_tensor(scalar.type):
+        height, width, channels = scalar.type.shape
+        return _image(scalar.value.values.buffers()[1], scalar.value.values.offset, height, width, MODES[channels])
+    height, width, mode = (scalar[name].as_py() for name in ("height", "width", "mode"))
+    data = scalar["data"].as_buffer() if scalar["data"].is_valid else None
+    if data is None or mode not in CHANNELS or not height or not width or height < 1 or width < 1:
+        raise ValueError(f"not a decoded image: {width} x {height} pixels of mode {mode!r}")
+    if len(data) != height * width * CHANNELS[mode]:
+        raise ValueError(f"not a decoded image: {len(data)} bytes for {width} x {height} pixels of mode {mode!r}")
+    return _image(data, 0, height, width, mode)
+
+
+def apply(step: ImageStep, value: Any, mode: str) -> Any:
+    """`value` after `step`: an image, an encoded file (a buffer) or a number; `mode` is what a resize ends in.
+
+    Raises:
+        ValueError: the image cannot be read, or has no pixel in the box.
+        LimitExceeded: the image is larger than its decode allows.
+    """
+    match step:
+        case Decode():
+            return decode(value, step)
+        case Resize(width, height):
+            return resize(value, width, height, mode)
+        case Crop(box):
+            return crop(value, *box)
+        case Encode():
+            return encode(value, step)
+        case Width():
+            return value.width
+        case Height():
+            return value.height
+        case ToTensor():
+            return value
+        case _:
+            assert_never(step)
+
+
+def resize(image: Image.Image, width: int, height: int, mode: str) -> Image.Image:
+    """`image` in `width` by `height` pixels of `mode`."""
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=_GAP)
+    return plain(image, mode)
+
+
+def crop(image: Image.Image, x: int, y: int, width: int, height: int) -> Image.Image:
+    """The part of the box that lies in `image`."""
+    if x >= image.width or y >= image.height:
+        raise ValueError(f"no pixel of an image of {image.width} x {image.height} lies in the box at ({x}, {y})")
+    return image.crop((x, y, min(x + width, image.width), min(y + height, image.height)))
+
+
+def encode(image: Image.Image, step: Encode) -> memoryview:
+    """The bytes of `image` as a file."""
+    file = io.BytesIO()
+    if step.format == "jpeg":
+        image = plain(image, "L" if image.mode == "LA" else image.mode if image.mode in _JPEG_MODES else "RGB")
+    elif image.mode == "LA" and step.format in ("webp", "bmp", "gif"):
+        image = plain(image, "RGBA")
+    image.save(file, step.format.upper(), **({} if step.quality is None else {"quality": step.quality}))
+    return file.getbuffer()
+
+
+def pixels(image: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """The bytes of `image`, row by row, channels innermost."""
+    return np.frombuffer(image.tobytes(), np.uint8)
+
+
+def _image(data: pa.Buffer, offset: int, height: int, width: int, mode: str) -> Image.Image:
+    view = np.frombuffer(data, np.uint8, height * width * CHANNELS[mode], offset)
+    return Image.frombuffer(mode, (width, height), view, "raw", mode, 0, 1)
