@@ -7,6 +7,7 @@ BrimError
 │   └── BudgetTooSmall
 ├── StageFailed              while running: one stage failed, what happened is its cause
 ├── Stalled                  while running: no stage could move; a defect of brim
+├── ExpressionFailed         while running: an expression has no value for a row
 ├── CorruptInput             data from outside is not what it says it is
 ├── LimitExceeded            data from outside passes a limit that was set
 ├── RowTooLarge              one row does not fit in the memory that was given
@@ -106,6 +107,20 @@ class Stalled(BrimError):
 
     def __str__(self) -> str:
         return f"every stage waits for another; please report this picture of the run:\n{self.picture}"
+
+
+class ExpressionFailed(BrimError, ValueError):
+    """An expression has no value for a row: an overflow, text that is no number, a cast that does not fit."""
+
+    def __init__(self, expression: str, reason: str, row: str = "") -> None:
+        super().__init__(expression, reason, row)
+        self.expression = expression
+        self.reason = reason
+        self.row = row
+
+    def __str__(self) -> str:
+        row = f", at {self.row}" if self.row else ""
+        return f"{self.expression}: {self.reason}{row}"
 
 
 class CorruptInput(BrimError):

@@ -1,0 +1,1 @@
+"""Expressions: the tree, the function table, and the evaluator."""

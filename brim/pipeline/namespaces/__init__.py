@@ -1,0 +1,1 @@
+"""Methods of expressions by the kind of their values: one namespace a file."""
