@@ -25,11 +25,14 @@ class Column(Protocol):
     def finish(self) -> pa.Array: ...
 
 
+_ABOUT_BYTES = 24  # the offset of a row, and the size and mode of an image
+
+
 def weight(value: Any) -> int:
     """The bytes `value` takes in its column."""
     if isinstance(value, Image.Image):
-        return value.width * value.height * CHANNELS[value.mode]
-    return 4 if value is None or isinstance(value, int) else len(value)
+        return value.width * value.height * CHANNELS[value.mode] + _ABOUT_BYTES
+    return _ABOUT_BYTES + (0 if value is None or isinstance(value, int) else len(value))
 
 
 def column_of(type_: pa.DataType) -> Callable[[int], Column]:

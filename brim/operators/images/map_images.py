@@ -45,12 +45,12 @@ class MapImages:
 
     def push(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
         passing = batch.select([name for name in self.schema.names if name != self.output])
-        passing_bytes = passing.nbytes // max(1, batch.num_rows)
-        open_column, most = self._columns(passing_bytes, piece_bytes)
+        open_column, most = self._columns(passing, piece_bytes)
         start, size, column = 0, 0, open_column(min(most, batch.num_rows))
         for row, value in enumerate(self._values(batch.column(self.column))):
-            more = weight(value) + passing_bytes
-            if row > start and (row - start == most or size + more > piece_bytes):
+            more = weight(value)
+            whole = size + more + passing.slice(start, row - start + 1).nbytes
+            if row > start and (row - start == most or whole > piece_bytes):
                 piece = self._piece(passing.slice(start, row - start), column)
                 del column
                 yield piece
@@ -79,10 +79,12 @@ class MapImages:
         files = (file.as_buffer() for file in batch.column(self.column) if file.is_valid)
         return max((work_bytes(file, first) for file in files), default=0)
 
-    def _columns(self, passing_bytes: int, piece_bytes: int) -> tuple[Callable[[int], Column], int]:
+    def _columns(self, passing: pa.RecordBatch, piece_bytes: int) -> tuple[Callable[[int], Column], int]:
         """What makes the output column of a piece, and the most rows of a piece."""
         type_ = self.schema.field(self.output).type
-        row_bytes = passing_bytes + (type_.storage_type.list_size if is_tensor(type_) else 0)
+        row_bytes = passing.nbytes // max(1, passing.num_rows) + (
+            type_.storage_type.list_size if is_tensor(type_) else 0
+        )
         return column_of(type_), max(1, piece_bytes // max(1, row_bytes))
 
     def _values(self, images: pa.Array) -> Iterator[Any]:
