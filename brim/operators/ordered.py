@@ -1,0 +1,79 @@
+"""Ordered: a bounded window of calls under way whose results are sent in the order the calls were added.
+
+    add ──► [call 1: under way] [call 2: done] [call 3: under way] ──► send (call 1 first)
+
+The window is a count; what its calls hold is the caller's to borrow. The head call is never behind another, so the
+window always moves when calls end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+import anyio
+from anyio.abc import TaskGroup
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False, slots=True)
+class _Place(Generic[T]):
+    """A call in the window."""
+
+    item: T
+    done: anyio.Event = field(default_factory=anyio.Event)
+
+
+@dataclass(eq=False, slots=True)
+class Ordered(Generic[T]):
+    """Run `work(item)` for up to `limit` items at once, and `send(item)` for each in order once its work is done.
+
+    An item counts from `add` until `send` has returned. Leaving the block waits for the last; an error in either
+    function cancels the rest.
+    """
+
+    limit: int
+    work: Callable[[T], Awaitable[None]]
+    send: Callable[[T], Awaitable[None]]
+    _tasks: TaskGroup = field(init=False)
+    _slots: anyio.Semaphore = field(init=False)
+    _line: MemoryObjectSendStream[_Place[T]] = field(init=False)
+
+    async def __aenter__(self) -> Self:
+        self._slots = anyio.Semaphore(self.limit)
+        self._line, places = anyio.create_memory_object_stream[_Place[T]](self.limit)
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        self._tasks.start_soon(self._send_in_order, places)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        self._line.close()
+        return await self._tasks.__aexit__(kind, error, trace)
+
+    async def slot(self) -> None:
+        """Wait until one more item may be added."""
+        await self._slots.acquire()
+
+    def add(self, item: T) -> None:
+        """Start the work on `item` in the place that `slot` waited for."""
+        place = _Place(item)
+        self._line.send_nowait(place)
+        self._tasks.start_soon(self._work, place)
+
+    async def _work(self, place: _Place[T]) -> None:
+        await self.work(place.item)
+        place.done.set()
+
+    async def _send_in_order(self, places: MemoryObjectReceiveStream[_Place[T]]) -> None:
+        with places:
+            async for place in places:
+                await place.done.wait()
+                await self.send(place.item)
+                self._slots.release()

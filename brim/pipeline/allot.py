@@ -1,0 +1,87 @@
+"""Divides one number between the stages of a plan: arithmetic only.
+
+    memory = base + pad + ledger           ledger = floors + oversize reserve + pool
+
+- *base*: worker processes with what they have constructed, and the modules a plan imports.
+- *pad*: what no ledger sees: fragmentation, Python objects, sockets.
+- *floors*: one batch an edge, one in the consumer's hand, and what each stage says it holds. At most half of the share.
+- *oversize*: what single rows larger than a batch may take beyond it, one after another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from brim.errors import BudgetTooSmall
+from brim.limits import BATCH_BYTES_MAX, BATCH_BYTES_MIN
+from brim.operators.protocol import Operator
+from brim.pipeline.plan import Allotment
+from brim.sizes import KIB, MIB
+
+PAD_MIN = 24 * MIB
+PAD_SHARE = 10
+OVERSIZE_SHARE = 4
+STEP = 16 * KIB
+MARGIN = MIB
+
+
+def pad_bytes(memory: int) -> int:
+    """What is kept apart for bytes that no ledger sees."""
+    return max(PAD_MIN, memory // PAD_SHARE)
+
+
+def floors_of(operators: Sequence[Operator], floor_bytes: int) -> int:
+    """All floors when a batch's floor is `floor_bytes`: in every stage's hand, on every edge, in the consumer's hand."""
+    return sum(operator.floor_bytes(floor_bytes) for operator in operators) + (len(operators) + 1) * floor_bytes
+
+
+def allot(
+    operators: Sequence[Operator],
+    memory: int,
+    *,
+    base: int = 0,
+    runs: int = 1,
+    batch_bytes: int | None = None,
+    remedy: str = "",
+) -> Allotment:
+    """Divide `memory` for a plan of `operators` that shares it with up to `runs` - 1 others of its kind.
+
+    Raises `BudgetTooSmall` naming a memory that is enough.
+    """
+    pad = pad_bytes(memory)
+    ledger = memory - base - pad
+    oversize = max(0, ledger // OVERSIZE_SHARE)
+    share = ledger // runs
+    unit = _floor_unit(operators, share, batch_bytes)
+    floors = floors_of(operators, unit)
+    if floors > share // 2:
+        raise BudgetTooSmall(_needed(floors, base, runs), memory, remedy)
+    return Allotment(
+        given=memory,
+        base=base,
+        pad=pad,
+        floors=floors,
+        oversize=oversize,
+        pool=ledger - oversize - floors,
+        floor_bytes=unit,
+        batch_bytes=unit // 2,
+        stage_floors=tuple(operator.floor_bytes(unit) for operator in operators),
+    )
+
+
+def _floor_unit(operators: Sequence[Operator], share: int, batch_bytes: int | None) -> int:
+    """The largest floor of a batch that keeps the floors within half of the share; the smallest when none does."""
+    if batch_bytes is not None:
+        return 2 * batch_bytes
+    low, high = BATCH_BYTES_MIN // STEP, BATCH_BYTES_MAX // STEP
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if floors_of(operators, middle * STEP) <= share // 2 else (low, middle - 1)
+    return low * STEP
+
+
+def _needed(floors: int, base: int, runs: int) -> int:
+    """A memory that fits `floors` into half of one share, rounded up to a whole MiB, with a margin."""
+    without_pad = base + 2 * floors * runs + MARGIN
+    memory = max(without_pad + PAD_MIN, without_pad * PAD_SHARE // (PAD_SHARE - 1) + MARGIN)
+    return -(-memory // MIB) * MIB

@@ -1,0 +1,82 @@
+"""Fuse: neighbouring kernels without state become one stage, so a batch crosses one queue instead of several.
+
+A pure function over stages. Only cheap kernels are joined (filter, project); what may be slow keeps a stage of its own,
+so that it can be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from brim.operators.filter import Filter
+from brim.operators.project import Project
+from brim.operators.protocol import Kernel
+from brim.operators.transform import Transform
+from brim.pipeline.plan import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Kernels one after another as one kernel; each piece runs through before the next is made."""
+
+    kernels: tuple[Kernel, ...]
+
+    def push(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
+        return self._push(0, batch, piece_bytes)
+
+    def _push(self, first: int, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
+        if first == len(self.kernels):
+            yield batch
+            return
+        for piece in self.kernels[first].push(batch, piece_bytes):
+            yield from self._push(first + 1, piece, piece_bytes)
+
+    def finish(self, piece_bytes: int) -> Iterator[pa.RecordBatch]:
+        for index, kernel in enumerate(self.kernels):
+            for piece in kernel.finish(piece_bytes):
+                yield from self._push(index + 1, piece, piece_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """Makes the chain of a run out of the kernels' specifications."""
+
+    kernels: tuple[Kernel, ...]
+
+    def __call__(self) -> Kernel:
+        return self.kernels[0] if len(self.kernels) == 1 else Chain(self.kernels)
+
+
+def fuse(stages: Sequence[Stage]) -> tuple[Stage, ...]:
+    """`stages` with every run of fusible neighbours joined into the first of them; ids of all are kept in `nodes`."""
+    made: list[Stage] = []
+    place: dict[int, int] = {}
+    for index, stage in enumerate(stages):
+        moved = replace(stage, inputs=tuple(place[i] for i in stage.inputs))
+        kernels = _fusible(stage)
+        below = made[moved.inputs[0]] if kernels and moved.inputs else None
+        if below is not None and moved.inputs == (len(made) - 1,) and (before := _fusible(below)):
+            made[-1] = replace(
+                moved,
+                id=below.id,
+                name=below.name if below.name == moved.name else f"{below.name}+{moved.name}",
+                detail=f"{below.detail} → {moved.detail}",
+                operator=Transform(Fused((*before, *(kernels or ()))), stateless=True),
+                inputs=below.inputs,
+                nodes=(*below.nodes, *moved.nodes),
+            )
+        else:
+            made.append(moved)
+        place[index] = len(made) - 1
+    return tuple(made)
+
+
+def _fusible(stage: Stage) -> tuple[Kernel, ...] | None:
+    match stage.operator:
+        case Transform(open_kernel=Fused(kernels=kernels)) if all(isinstance(k, Filter | Project) for k in kernels):
+            return kernels
+        case _:
+            return None

@@ -1,0 +1,172 @@
+"""The memory ledger of an engine: counts bytes, lends them, and says whose turn it is. It never waits.
+
+    limit = floors + oversize reserve + pool        pool = ahead (at most half of it) + work
+
+Rules of this file
+- Synchronous, on one thread (asserted), no locks: every change is whole.
+- It knows no borrower: a request is a size, a kind, a rank and a bell.
+- Floors are given, never lent. Ahead loans may be kept across waits, so they get at most half of the pool; work loans
+  always come back, so the other half is always there again. The oversize reserve has one borrower at a time.
+- Requests are granted the furthest downstream first (the highest rank), first come among equals, and nobody overtakes.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import insort
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Kind(Enum):
+    """What a loan is for; see the rules above."""
+
+    AHEAD = "ahead"
+    WORK = "work"
+    OVERSIZE = "oversize"
+
+
+@dataclass(eq=False, slots=True)
+class Request:
+    """A wish for bytes that waits in the ledger; `granted` is set, then `ring` called, when it comes true."""
+
+    kind: Kind
+    size: int
+    rank: float
+    ring: Callable[[], None]
+    granted: int | None = None
+
+    def __lt__(self, other: Request) -> bool:
+        return self.rank > other.rank  # insort keeps the order of coming among equals
+
+
+@dataclass(eq=False, slots=True)
+class Ledger:
+    """Bytes of one engine. `limit` may shrink while it is open (drift); what is lent then comes back first."""
+
+    limit: int
+    oversize_limit: int = 0
+    floors: int = 0
+    peak: int = 0
+    _lent: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
+    _requests: dict[Kind, list[Request]] = field(default_factory=lambda: {kind: [] for kind in Kind})
+    _thread: int = field(default_factory=threading.get_ident)
+
+    @property
+    def pool(self) -> int:
+        return max(0, self.limit - self.oversize_limit - self.floors)
+
+    @property
+    def ahead_limit(self) -> int:
+        """The most that may be lent ahead, all borrowers together."""
+        return self.pool // 2
+
+    @property
+    def work_limit(self) -> int:
+        """The most one work loan may be: what ahead loans can never take."""
+        return self.pool - self.ahead_limit
+
+    @property
+    def used(self) -> int:
+        """Floors, whether in use or not, and all loans."""
+        return self.floors + sum(self._lent.values())
+
+    def lent(self, kind: Kind) -> int:
+        return self._lent[kind]
+
+    def waiting(self, kind: Kind) -> int:
+        return len(self._requests[kind])
+
+    def reserve(self, size: int) -> bool:
+        """Give `size` bytes as floors if they are there beside what is lent; say whether they were."""
+        assert self._thread == threading.get_ident()
+        pool = self.pool - size
+        ahead, work = self._lent[Kind.AHEAD], self._lent[Kind.WORK]
+        if pool < ahead + work or ahead > pool // 2:
+            return False
+        self.floors += size
+        self._note()
+        return True
+
+    def release(self, size: int) -> None:
+        """Take floors back."""
+        assert 0 <= size <= self.floors
+        self.floors -= size
+        self._grant()
+
+    def borrow(self, kind: Kind, size: int, rank: float) -> bool:
+        """Lend `size` bytes if they are there and nobody is before `rank` in the line; say whether they were."""
+        assert self._thread == threading.get_ident()
+        line = self._requests[kind]
+        if (line and line[0].rank >= rank) or (kind is Kind.AHEAD and self._requests[Kind.WORK]):
+            return False
+        if size > self._room(kind):
+            return False
+        self._lend(kind, size)
+        return True
+
+    def borrow_more(self, size: int) -> bool:
+        """Lend more of the oversize reserve to the stage that has it already; say whether it was there."""
+        if self._lent[Kind.OVERSIZE] + size > self.oversize_limit:
+            return False
+        self._lend(Kind.OVERSIZE, size)
+        return True
+
+    def overdraw(self, kind: Kind, size: int) -> None:
+        """Count bytes that are already there, room or not: the truth is never dropped, and nothing is lent until it fits."""
+        assert size >= 0
+        self._lend(kind, size)
+
+    def ask(self, request: Request) -> None:
+        """Stand in line; `request.ring` is called when the bytes are lent, perhaps at once."""
+        insort(self._requests[request.kind], request)
+        self._grant()
+
+    def withdraw(self, request: Request) -> None:
+        """Leave the line; a request already granted is repaid."""
+        if request.granted is not None:
+            self.repay(request.kind, request.granted)
+        elif request in self._requests[request.kind]:
+            self._requests[request.kind].remove(request)
+            self._grant()
+
+    def repay(self, kind: Kind, size: int) -> None:
+        """Take back bytes lent before, and lend them to whose turn it is."""
+        assert self._thread == threading.get_ident()
+        assert 0 <= size <= self._lent[kind], (kind, size, self._lent[kind])
+        self._lent[kind] -= size
+        self._grant()
+
+    def _room(self, kind: Kind) -> int:
+        free = self.pool - self._lent[Kind.AHEAD] - self._lent[Kind.WORK]
+        match kind:
+            case Kind.WORK:
+                return free
+            case Kind.AHEAD:
+                return min(free, self.ahead_limit - self._lent[kind])
+            case Kind.OVERSIZE:
+                return 0 if self._lent[kind] else self.oversize_limit
+
+    def _lend(self, kind: Kind, size: int) -> None:
+        self._lent[kind] += size
+        self._note()
+
+    def _note(self) -> None:
+        self.peak = max(self.peak, self.used)
+
+    def _grant(self) -> None:
+        for kind in (Kind.OVERSIZE, Kind.WORK, Kind.AHEAD):
+            line = self._requests[kind]
+            while line and (size := self._grantable(line[0])) is not None:
+                request = line.pop(0)
+                self._lend(kind, size)
+                request.granted = size
+                request.ring()
+            if kind is Kind.WORK and line:
+                return  # what comes back is for computing first: it frees the most
+
+    def _grantable(self, request: Request) -> int | None:
+        """How much `request` gets now: its size, and for work at most what one loan may be."""
+        size = min(request.size, self.work_limit) if request.kind is Kind.WORK else request.size
+        return size if size <= self._room(request.kind) else None

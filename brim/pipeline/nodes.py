@@ -1,0 +1,299 @@
+"""What was declared: a frozen tree of nodes, each with its schema, so that mistakes surface where they are made.
+
+A node is data: it pickles (functions by cloudpickle) and knows nothing of limits, files that are open or machines.
+Its schema is computed when it is made; rules make new nodes and so check their own work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+
+from brim.errors import PlanError, SchemaMismatch, UnknownColumn
+from brim.io.sink import Sink
+from brim.io.source import Source
+from brim.operators.explode import exploded_schema
+from brim.operators.expressions.evaluate import infer
+from brim.operators.expressions.tree import Step, Tree
+from brim.operators.unpivot import unpivoted_schema
+from brim.operators.user_function import UserFunction
+
+NamedTrees = tuple[tuple[str, Tree], ...]
+
+
+def _set(node: object, schema: pa.Schema) -> None:
+    object.__setattr__(node, "schema", schema)  # the one field a frozen node computes
+
+
+def _check_columns(id_: str, names: tuple[str, ...], schema: pa.Schema) -> None:
+    for name in names:
+        if name not in schema.names:
+            raise UnknownColumn(name, schema.names, id_)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Rows from outside."""
+
+    id: str
+    source: Source
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        _set(self, self.source.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Rows for which `predicate` is true."""
+
+    id: str
+    input: Node
+    predicate: Tree
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        found = infer(self.predicate, self.input.schema, self.id)
+        if not pa.types.is_boolean(found):
+            raise SchemaMismatch(f"{self.id}: the predicate", "bool", str(found))
+        _set(self, self.input.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Exactly these columns, each computed from the input's."""
+
+    id: str
+    input: Node
+    expressions: NamedTrees
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = [name for name, _ in self.expressions]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise PlanError(f"{self.id}: more than one column is called {sorted(twice)}; use .alias(...)")
+        _set(self, pa.schema([(name, infer(tree, self.input.schema, self.id)) for name, tree in self.expressions]))
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyStep:
+    """One column more, made by a step that is an operator of its own; of the input only `keep` goes on.
+
+    The planner makes these out of projections; nobody declares one.
+    """
+
+    id: str
+    input: Node
+    step: Step
+    arguments: tuple[str, ...]
+    output: str
+    keep: tuple[str, ...]
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        below = self.input.schema
+        made = self.step.returns(tuple(below.field(name).type for name in self.arguments))
+        kept = [below.field(name) for name in self.keep if name != self.output]
+        _set(self, pa.schema([*kept, pa.field(self.output, made)]))
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The first `rows` rows."""
+
+    id: str
+    input: Node
+    rows: int
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.rows < 0:
+            raise PlanError(f"{self.id}: a limit is at least 0, not {self.rows}")
+        _set(self, self.input.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """All but the first `rows` rows."""
+
+    id: str
+    input: Node
+    rows: int
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.rows < 0:
+            raise PlanError(f"{self.id}: an offset is at least 0, not {self.rows}")
+        _set(self, self.input.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """About `fraction` of the rows, the same ones for the same seed."""
+
+    id: str
+    input: Node
+    fraction: float
+    seed: int
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.fraction <= 1:
+            raise PlanError(f"{self.id}: a fraction lies between 0 and 1, not {self.fraction}")
+        _set(self, self.input.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class IntoBatches:
+    """The same rows, at most `rows` a batch."""
+
+    id: str
+    input: Node
+    rows: int
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.rows < 1:
+            raise PlanError(f"{self.id}: a batch has at least 1 row, not {self.rows}")
+        _set(self, self.input.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Explode:
+    """A row for each element of the lists in `columns`."""
+
+    id: str
+    input: Node
+    columns: tuple[str, ...]
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        _check_columns(self.id, self.columns, self.input.schema)
+        _set(self, exploded_schema(self.input.schema, self.columns))
+
+
+@dataclass(frozen=True, slots=True)
+class Unpivot:
+    """A row for each of the columns `on`."""
+
+    id: str
+    input: Node
+    on: tuple[str, ...]
+    index: tuple[str, ...]
+    variable_name: str
+    value_name: str
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        _check_columns(self.id, (*self.on, *self.index), self.input.schema)
+        _set(self, unpivoted_schema(self.input.schema, self.on, self.index, self.variable_name, self.value_name))
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """One row of aggregates over all rows."""
+
+    id: str
+    input: Node
+    expressions: NamedTrees
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        _set(self, pa.schema([(name, infer(tree, self.input.schema, self.id)) for name, tree in self.expressions]))
+
+
+@dataclass(frozen=True, slots=True)
+class MapBatches:
+    """What a user function makes of whole batches."""
+
+    id: str
+    input: Node
+    function: UserFunction
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        _set(self, self.input.schema if self.function.schema is None else self.function.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Concat:
+    """The rows of several inputs, one after another."""
+
+    id: str
+    inputs: tuple[Node, ...]
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        first = self.inputs[0].schema
+        for other in self.inputs[1:]:
+            if not other.schema.equals(first):
+                raise SchemaMismatch(f"{self.id}: {other.id}", str(first), str(other.schema))
+        _set(self, first)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Rows to outside; its own rows say what was written."""
+
+    id: str
+    input: Node
+    sink: Sink
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sink.check(self.input.schema)
+        _set(self, pa.schema([("path", pa.string()), ("rows", pa.int64()), ("bytes", pa.int64())]))
+
+
+Node = (
+    Scan
+    | Filter
+    | Project
+    | ApplyStep
+    | Limit
+    | Offset
+    | Sample
+    | IntoBatches
+    | Explode
+    | Unpivot
+    | Aggregate
+    | MapBatches
+    | Concat
+    | Write
+)
+
+
+def inputs_of(node: Node) -> tuple[Node, ...]:
+    """The nodes that `node` reads."""
+    match node:
+        case Scan():
+            return ()
+        case Concat(inputs=inputs):
+            return inputs
+        case _:
+            return (node.input,)
+
+
+def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
+    """`node` over other inputs; the same object when nothing changes."""
+    if all(new is old for new, old in zip(inputs, inputs_of(node), strict=True)):
+        return node
+    match node:
+        case Scan():
+            return node
+        case Concat():
+            return replace(node, inputs=inputs)
+        case _:
+            return replace(node, input=inputs[0])
+
+
+def transform(node: Node, function: Callable[[Node], Node]) -> Node:
+    """`node` rebuilt from its sources up, every node replaced by `function(node)`."""
+    return function(with_inputs(node, tuple(transform(below, function) for below in inputs_of(node))))
+
+
+def count(node: Node) -> int:
+    """How many nodes the tree has."""
+    return 1 + sum(count(below) for below in inputs_of(node))

@@ -1,0 +1,71 @@
+"""What will run: a frozen tree of stages and what each may hold. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from brim.operators.protocol import Operator
+from brim.pipeline.nodes import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One operator that will run as a task of its own.
+
+    Attributes:
+        id: the id of the node it was lowered from; unique in the plan.
+        name: the operator's name, as the user knows it.
+        detail: its arguments, for people.
+        operator: the frozen specification.
+        inputs: indices of the stages it reads, all smaller than its own.
+        schema: what it sends.
+        nodes: ids of all declared nodes it does the work of.
+    """
+
+    id: str
+    name: str
+    detail: str
+    operator: Operator
+    inputs: tuple[int, ...]
+    schema: pa.Schema
+    nodes: tuple[str, ...]
+    one_shot: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Allotment:
+    """How one plan divides its memory, in bytes.
+
+    `given` = `base` + `pad` + `floors` + `oversize` + `pool`. A batch aims at `batch_bytes`; its floor is
+    `floor_bytes`, twice that, because buffers that a batch pins and estimates may double it.
+    """
+
+    given: int
+    base: int
+    pad: int
+    floors: int
+    oversize: int
+    pool: int
+    floor_bytes: int
+    batch_bytes: int
+    stage_floors: tuple[int, ...]
+
+    @property
+    def ledger(self) -> int:
+        return self.floors + self.oversize + self.pool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Stages in an order in which every stage comes after what it reads; the last is the root."""
+
+    declared: Node
+    planned: Node
+    stages: tuple[Stage, ...]
+    allotment: Allotment
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self.stages[-1].schema

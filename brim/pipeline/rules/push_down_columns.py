@@ -1,0 +1,97 @@
+"""Push down columns: a column that nobody reads is not read, not computed and not carried along.
+
+    >>> import pyarrow as pa
+    >>> from brim.io.in_memory import arrow_source
+    >>> from brim.operators.expressions.tree import Column
+    >>> scan = Scan("scan-1", arrow_source(pa.table({"a": [1], "b": [2]})))
+    >>> push_down_columns(Project("select-2", scan, (("b", Column("b")),))).input.schema.names
+    ['b']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pyarrow as pa
+
+from brim.operators.expressions.tree import Column, columns_of
+from brim.pipeline.nodes import (
+    Aggregate,
+    ApplyStep,
+    Concat,
+    Explode,
+    Filter,
+    MapBatches,
+    NamedTrees,
+    Node,
+    Project,
+    Scan,
+    Unpivot,
+    Write,
+)
+
+
+def push_down_columns(node: Node) -> Node:
+    return _prune(node, set(node.schema.names))
+
+
+def _prune(node: Node, needed: set[str]) -> Node:
+    """`node` with at least the columns `needed`, in the order it has them; never without any, or rows were lost."""
+    needed = needed or {_cheapest(node.schema)}
+    match node:
+        case Scan(source=source):
+            names = _ordered(source.schema, needed)
+            return node if names == tuple(source.schema.names) else replace(node, source=source.with_columns(names))
+        case Project(input=below, expressions=expressions):
+            kept = tuple((name, tree) for name, tree in expressions if name in needed)
+            return replace(node, input=_prune(below, _read(kept)), expressions=kept)
+        case Aggregate(input=below, expressions=expressions):
+            kept = tuple((name, tree) for name, tree in expressions if name in needed)
+            return replace(node, input=_prune(below, _read(kept)), expressions=kept)
+        case Filter(input=below, predicate=predicate):
+            return replace(node, input=_prune(below, needed | set(columns_of(predicate))))
+        case ApplyStep():
+            return _prune_step(node, needed)
+        case Explode(input=below, columns=columns):
+            return replace(node, input=_prune(below, needed | set(columns)))
+        case Unpivot(input=below, on=on, index=index):
+            return replace(node, input=_exactly(below, {*on, *index}))
+        case MapBatches(input=below) | Write(input=below):
+            return replace(node, input=_prune(below, set(below.schema.names)))
+        case Concat(inputs=inputs):
+            return replace(node, inputs=tuple(_exactly(below, needed) for below in inputs))
+        case _:
+            return replace(node, input=_prune(node.input, needed))
+
+
+def _prune_step(node: ApplyStep, needed: set[str]) -> Node:
+    drops_rows = getattr(node.step, "on_error", None) == "drop"
+    if node.output not in needed and not drops_rows:
+        return _prune(node.input, needed)
+    keep = _ordered(node.input.schema, needed - {node.output})
+    return replace(node, input=_prune(node.input, {*keep, *node.arguments}), keep=keep)
+
+
+def _exactly(node: Node, needed: set[str]) -> Node:
+    """`node` with the columns `needed` and no others, where several inputs must agree."""
+    names = _ordered(node.schema, needed)
+    pruned = _prune(node, needed)
+    if tuple(pruned.schema.names) == names:
+        return pruned
+    return Project(f"{node.id}.columns", pruned, tuple((name, Column(name)) for name in names))
+
+
+def _read(expressions: NamedTrees) -> set[str]:
+    return {name for _, tree in expressions for name in columns_of(tree)}
+
+
+def _ordered(schema: pa.Schema, names: Iterable[str]) -> tuple[str, ...]:
+    wanted = set(names)
+    return tuple(name for name in schema.names if name in wanted)
+
+
+def _cheapest(schema: pa.Schema) -> str:
+    """The column that costs least to carry when only the number of rows matters."""
+    fixed = [field.name for field in schema if pa.types.is_primitive(field.type)]
+    return str((fixed or schema.names)[0])

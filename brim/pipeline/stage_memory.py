@@ -1,0 +1,173 @@
+"""Loans of a running stage, and the second place that waits for memory. See `Memory` in `operators/protocol.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Self
+
+import anyio
+
+from brim.errors import RowTooLarge
+from brim.events import Waits
+from brim.pipeline.ledger import Kind, Ledger, Request
+from brim.pipeline.oversize import Oversize
+from brim.pipeline.stage_state import StageState
+
+
+@dataclass(eq=False, slots=True)
+class StageMemory:
+    """The memory of one stage: its own window first, then the ledger."""
+
+    ledger: Ledger
+    oversize: Oversize
+    state: StageState
+    window_bytes: int
+    _window_used: int = 0
+    _loans: set[AheadLoan | WorkLoan] = field(default_factory=set)
+    _window_changed: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def work_limit(self) -> int:
+        return self.ledger.work_limit
+
+    def try_ahead(self, size: int) -> AheadLoan | None:
+        """`size` bytes of the window, and of the pool for what is beyond, if both are there at once."""
+        window = min(size, self.window_bytes - self._window_used)
+        if size > window and not self.ledger.borrow(Kind.AHEAD, size - window, self.state.rank):
+            return None
+        self._window_used += window
+        return self._keep(AheadLoan(self, window, size - window))
+
+    async def ahead(self, size: int) -> AheadLoan:
+        """As `try_ahead`, waiting; a stage without another ahead loan may take the oversize reserve."""
+        if (loan := self.try_ahead(size)) is not None:
+            await anyio.lowlevel.checkpoint()
+            return loan
+        loan = self._keep(AheadLoan(self))
+        try:
+            with self.state.clock.waiting(Waits.MEMORY):
+                while (missing := size - loan.size) > 0:
+                    await self._fill(loan, missing)
+        except BaseException:
+            loan.repay()
+            raise
+        return loan
+
+    async def _fill(self, loan: AheadLoan, missing: int) -> None:
+        """Add to `loan` from the window, else from the pool or the reserve, whichever comes first."""
+        if free := min(missing, self.window_bytes - self._window_used):
+            self._window_used += free
+            loan.window += free
+        elif self.ledger.borrow(Kind.AHEAD, missing, self.state.rank):
+            loan.pool += missing
+        elif self._alone:
+            await self._fill_from_reserve(loan, missing)
+        else:
+            self._window_changed = anyio.Event()
+            request = Request(Kind.AHEAD, missing, self.state.rank, self._window_changed.set)
+            self.ledger.ask(request)
+            try:
+                await self._window_changed.wait()
+                if request.granted is not None:
+                    loan.pool += request.granted
+                    request.granted = None  # the loan owns it now
+            finally:
+                self.ledger.withdraw(request)
+
+    async def _fill_from_reserve(self, loan: AheadLoan, missing: int) -> None:
+        limit = self.ledger.oversize_limit
+        if missing > limit or (self.state.oversize and not self.ledger.borrow_more(missing)):
+            raise RowTooLarge(self.state.id, loan.size + missing, self.window_bytes + limit)
+        if not self.state.oversize:
+            await self.oversize.lend(missing, self.state.rank)
+        self.state.hold_reserve()
+        loan.reserve += missing
+
+    async def work(self, size: int) -> WorkLoan:
+        """`size` bytes for computing, waiting for the loans of others to come back."""
+        rung = anyio.Event()
+        request = Request(Kind.WORK, size, self.state.rank, rung.set)
+        self.ledger.ask(request)
+        try:
+            with self.state.clock.waiting(Waits.MEMORY):
+                await rung.wait()
+        except BaseException:
+            self.ledger.withdraw(request)
+            raise
+        assert request.granted is not None
+        loan = WorkLoan(self, request.granted)
+        self._loans.add(loan)
+        return loan
+
+    def close(self) -> None:
+        """Repay what the stage still holds: it has ended."""
+        for loan in list(self._loans):
+            loan.repay()
+
+    @property
+    def _alone(self) -> bool:
+        """Whether the loan that is being filled is the stage's only one ahead."""
+        return sum(isinstance(loan, AheadLoan) for loan in self._loans) == 1
+
+    def _keep(self, loan: AheadLoan) -> AheadLoan:
+        self._loans.add(loan)
+        return loan
+
+    def take_back(self, loan: AheadLoan) -> None:
+        """Take an ahead loan's parts back, once."""
+        if loan not in self._loans:
+            return
+        self._loans.remove(loan)
+        self._window_used -= loan.window
+        if loan.pool:
+            self.ledger.repay(Kind.AHEAD, loan.pool)
+        if loan.reserve:
+            self.state.oversize -= 1
+            self.ledger.repay(Kind.OVERSIZE, loan.reserve)
+        self._window_changed.set()
+
+    def take_back_work(self, loan: WorkLoan) -> None:
+        """Take a work loan back, once."""
+        if loan in self._loans:
+            self._loans.remove(loan)
+            self.ledger.repay(Kind.WORK, loan.size)
+
+
+@dataclass(eq=False, slots=True)
+class AheadLoan:
+    """Bytes kept across waits: of the stage's window, of the pool, of the oversize reserve."""
+
+    memory: StageMemory
+    window: int = 0
+    pool: int = 0
+    reserve: int = 0
+
+    @property
+    def size(self) -> int:
+        return self.window + self.pool + self.reserve
+
+    def repay(self) -> None:
+        self.memory.take_back(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.repay()
+
+
+@dataclass(eq=False, slots=True)
+class WorkLoan:
+    """Bytes for computing."""
+
+    memory: StageMemory
+    size: int
+
+    def repay(self) -> None:
+        self.memory.take_back_work(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.repay()

@@ -1,0 +1,60 @@
+"""A running stage: what an operator is given (`Stage` in `operators/protocol.py`), bound to one engine and one run."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from random import Random
+
+from brim.events import Fact, Resource, Waits
+from brim.operators.protocol import Clock, SpillSpace, Stores, Threads, Workers
+from brim.pipeline.stage_memory import StageMemory
+from brim.pipeline.stage_state import StageState
+from brim.pipeline.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The surroundings of one running operator."""
+
+    state: StageState
+    world: World
+    memory: StageMemory
+    batch_bytes: int
+
+    @property
+    def id(self) -> str:
+        return self.state.id
+
+    @property
+    def threads(self) -> Threads:
+        return self.world.threads
+
+    @property
+    def clock(self) -> Clock:
+        return self.world.clock
+
+    @property
+    def random(self) -> Random:
+        return self.world.random
+
+    @property
+    def stores(self) -> Stores:
+        return self.world.stores
+
+    @property
+    def workers(self) -> Workers:
+        return self.world.workers
+
+    @property
+    def spill(self) -> SpillSpace:
+        return self.world.spill
+
+    def tell(self, fact: Fact) -> None:
+        self.state.tell(fact)
+
+    def waiting(self, resource: Resource) -> AbstractContextManager[None]:
+        return self.state.clock.waiting(Waits.OUTSIDE, resource)
+
+    def working(self) -> AbstractContextManager[None]:
+        return self.state.clock.working()
