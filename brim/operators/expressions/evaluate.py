@@ -15,6 +15,7 @@ import pyarrow as pa
 from pyarrow import compute as pc
 
 from brim.errors import BrimError, ExpressionFailed, PlanError, SchemaMismatch, UnknownColumn
+from brim.operators.expressions.aggregates import aggregate_spec, refuse_aggregates, takes
 from brim.operators.expressions.cast import cast
 from brim.operators.expressions.functions import FUNCTIONS, apply_function
 from brim.operators.expressions.functions.table import Values, plain, spread
@@ -134,7 +135,14 @@ class _Evaluation:
         return values.take(pa.array(source, mask=source < 0))
 
     def _aggregate(self, tree: Aggregate) -> pa.Array:
-        raise AssertionError(f"an aggregate where rows are computed: {describe(tree)}")
+        if self.batch is not None:
+            raise AssertionError(f"an aggregate where rows are computed: {describe(tree)}")
+        if tree.argument is None:
+            return pa.nulls(0, aggregate_spec(tree, pa.null()).returns)
+        refuse_aggregates(tree.argument, self.place or describe(tree))
+        value = plain(self.value(tree.argument))
+        with self._named(tree, [value], takes(tree)):
+            return pa.nulls(0, aggregate_spec(tree, value.type).returns)
 
     def _apply(self, tree: Apply) -> pa.Array:
         if self.batch is not None:
@@ -144,7 +152,7 @@ class _Evaluation:
             return pa.nulls(0, tree.step.returns(types))
 
     @contextmanager
-    def _named(self, tree: Tree, values: list[Values], takes: str) -> Iterator[None]:
+    def _named(self, tree: Tree, values: list[Values], wanted: str) -> Iterator[None]:
         """Make what pyarrow raises an error that names the expression."""
         try:
             yield
@@ -154,8 +162,8 @@ class _Evaluation:
             if self.batch is not None and isinstance(error, pa.ArrowException | ValueError | OverflowError):
                 raise ExpressionFailed(describe(tree), str(error)) from error
             place = f"{self.place}: {describe(tree)}" if self.place else describe(tree)
-            misfit = isinstance(error, TypeError | NotImplementedError) and takes
-            raise SchemaMismatch(place, takes if misfit else str(error), _written(tree, values)) from error
+            misfit = isinstance(error, TypeError | NotImplementedError) and wanted
+            raise SchemaMismatch(place, wanted if misfit else str(error), _written(tree, values)) from error
 
 
 def _must_be_boolean(test: pa.Array) -> pa.Array:
@@ -189,6 +197,8 @@ def _written(tree: Tree, values: list[Values]) -> str:
         case Call(arguments=arguments) | Apply(arguments=arguments):
             parts: tuple[Tree, ...] = arguments
         case Cast(argument=argument):
+            parts = (argument,)
+        case Aggregate(argument=argument) if argument is not None:
             parts = (argument,)
         case When(branches=branches, otherwise=otherwise):
             parts = (*(value for _, value in branches), otherwise)
