@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any, BinaryIO, Protocol, Self, TypeVar
@@ -22,6 +23,7 @@ from typing import Any, BinaryIO, Protocol, Self, TypeVar
 import pyarrow as pa
 
 from brim.events import Fact, Resource
+from brim.operators.user_function import UserFunction
 
 T = TypeVar("T")
 
@@ -123,22 +125,49 @@ class SpillSpace(Protocol):
         """A new file, opened for writing and reading, removed when the run ends at the latest. Blocking."""
 
 
+@dataclass(frozen=True, slots=True)
+class TransferOptions:
+    """How an object is fetched.
+
+    Attributes:
+        retries: attempts after the first, for what is worth trying again.
+        timeout_s: seconds an attempt may take while its reader is ready to read; None is without end.
+        headers: sent to HTTP servers, as (name, value); never to another origin.
+        restarts: whether the reader can take the bytes from 0 again, when a cut body cannot be resumed.
+        tell: where retries are told.
+    """
+
+    retries: int = 3
+    timeout_s: float | None = 60.0
+    headers: tuple[tuple[str, str], ...] = ()
+    restarts: bool = False
+    tell: Callable[[Fact], None] | None = None
+
+
 class Body(Protocol):
-    """One object on its way here, opened by `Store.open`."""
+    """One object on its way here, opened by `Store.open`; iterating gives (position, bytes) pieces.
+
+    Pieces come in order, each byte once, resumed and retried as the store can. Only a reader that said `restarts` may
+    see the position go back to 0. Errors are `TransferFailed`.
+    """
 
     @property
     def size(self) -> int | None:
         """Bytes of the whole object, None while unknown."""
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The object's bytes in order, each once, resumed and retried as the store can."""
+    def park(self) -> None:
+        """Let the connection go, because the reader has to wait; the next piece takes one again and reads on."""
+
+    def __aiter__(self) -> AsyncIterator[tuple[int, bytes]]: ...
+
+    async def __anext__(self) -> tuple[int, bytes]: ...
 
 
 class Store(Protocol):
     """Where objects are: HTTP servers, files, object stores."""
 
-    def open(self, url: str, options: Any) -> AbstractAsyncContextManager[Body]:
-        """Begin to fetch `url`. The body's size is known before its first chunk is asked for, where it can be known."""
+    def open(self, url: str, options: TransferOptions) -> AbstractAsyncContextManager[Body]:
+        """Begin to fetch `url`. The body's size is known before its first piece is asked for, where it can be known."""
 
 
 class Stores(Protocol):
@@ -148,21 +177,47 @@ class Stores(Protocol):
         """The store for the scheme of `url`; a `PlanError` names the schemes there are."""
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of what one call of a user function made.
+
+    `failed` has a record for each row without a result: `row` (its place in the batch of the call), `error`,
+    `traceback`; None where all is well.
+    """
+
+    batch: pa.RecordBatch
+    failed: pa.RecordBatch | None = None
+
+
+class Call(Protocol):
+    """One call of a user function on a batch."""
+
+    async def next_piece(self) -> Piece | None:
+        """What the call makes next, made only now that it is asked for; None at the end.
+
+        Raises `UdfError` and its kinds, and `WorkerDied`.
+        """
+
+
 class Caller(Protocol):
     """A user function, ready to be called where it runs: in worker processes, a thread or the loop."""
 
-    def call(self, batch: pa.RecordBatch) -> AsyncIterator[pa.RecordBatch]:
-        """Call the function on `batch`; its pieces one by one, the next made only when it is asked for.
+    @property
+    def window(self) -> int:
+        """The calls worth beginning at once: those that compute, and those made ready beside them."""
 
-        At most the `concurrency` of the function's declaration calls are under way; further ones wait.
+    def call(self, batch: pa.RecordBatch) -> Call:
+        """A call on `batch`, whose columns are the arguments in order.
+
+        At most the `concurrency` of the function's declaration compute at once; the rest wait in order.
         """
 
 
 class Workers(Protocol):
     """What runs user functions."""
 
-    def open(self, function: Any, stage: Stage) -> AbstractAsyncContextManager[Caller]:
-        """Make `function` (a `UserFunction`) ready for `stage`; leaving the block ends its calls."""
+    def open(self, function: UserFunction, stage: Stage) -> AbstractAsyncContextManager[Caller]:
+        """Make `function` ready for `stage`; leaving the block ends its calls."""
 
 
 class Stage(Protocol):
