@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from brim.operators.binary_column import BinaryColumn, bitmap
 from brim.operators.images.pixels import pixels
 from brim.operators.images.steps import ANY_TENSOR, CHANNELS, IMAGE, is_decoded, is_tensor
 
@@ -44,7 +45,7 @@ def column_of(type_: pa.DataType) -> Callable[[int], Column]:
     if type_ == ANY_TENSOR:
         return lambda _: AnyTensors()
     if pa.types.is_large_binary(type_):
-        return lambda _: Files()
+        return lambda _: BinaryColumn()
     return lambda _: Numbers(type_)
 
 
@@ -70,34 +71,15 @@ class Tensors:
     def finish(self) -> pa.Array:
         rows, size = len(self._valid), self._rows.shape[1]
         values = pa.Array.from_buffers(pa.uint8(), rows * size, [None, self._buffer.slice(0, rows * size)])
-        storage = pa.Array.from_buffers(self.type.storage_type, rows, [_bitmap(self._valid)], children=[values])
+        storage = pa.Array.from_buffers(self.type.storage_type, rows, [bitmap(self._valid)], children=[values])
         return pa.ExtensionArray.from_storage(self.type, storage)
-
-
-@dataclass(slots=True)
-class Files:
-    """Values of any length, as `large_binary`."""
-
-    _data: bytearray = field(init=False, default_factory=bytearray)
-    _ends: list[int] = field(init=False, default_factory=lambda: [0])
-    _valid: list[bool] = field(init=False, default_factory=list)
-
-    def append(self, value: Any | None) -> None:
-        self._data += b"" if value is None else value
-        self._ends.append(len(self._data))
-        self._valid.append(value is not None)
-
-    def finish(self) -> pa.Array:
-        ends = pa.py_buffer(np.array(self._ends, np.int64))
-        buffers = [_bitmap(self._valid), ends, pa.py_buffer(self._data)]
-        return pa.Array.from_buffers(pa.large_binary(), len(self._valid), buffers)
 
 
 @dataclass(slots=True)
 class Images:
     """Images of any size and mode, as structs."""
 
-    _data: Files = field(init=False, default_factory=Files)
+    _data: BinaryColumn = field(init=False, default_factory=BinaryColumn)
     _about: list[tuple[int, int, str] | tuple[None, None, None]] = field(init=False, default_factory=list)
 
     def append(self, value: Image.Image | None) -> None:
@@ -113,7 +95,7 @@ class Images:
             pa.array(modes, pa.string()),
         ]
         valid = [mode is not None for mode in modes]
-        return pa.Array.from_buffers(IMAGE, len(valid), [_bitmap(valid)], children=children)
+        return pa.Array.from_buffers(IMAGE, len(valid), [bitmap(valid)], children=children)
 
 
 @dataclass(slots=True)
@@ -131,7 +113,7 @@ class AnyTensors:
 
     def finish(self) -> pa.Array:
         values = pa.Array.from_buffers(pa.uint8(), len(self._data), [None, pa.py_buffer(self._data)])
-        valid = _bitmap([shape is not None for shape in self._shapes])
+        valid = bitmap([shape is not None for shape in self._shapes])
         ends = pa.py_buffer(np.array(self._ends, np.int32))
         data = pa.Array.from_buffers(ANY_TENSOR[0].type, len(self._shapes), [valid, ends], children=[values])
         shapes = pa.array(self._shapes, ANY_TENSOR[1].type)
@@ -150,8 +132,3 @@ class Numbers:
 
     def finish(self) -> pa.Array:
         return pa.array(self._values, self.type)
-
-
-def _bitmap(valid: list[bool]) -> pa.Buffer | None:
-    """Arrow's validity bitmap; None when nothing is null."""
-    return None if all(valid) else pa.py_buffer(np.packbits(valid, bitorder="little"))
