@@ -19,7 +19,7 @@ from brim.errors import ExpressionFailed
 from brim.operators.expressions.aggregates import AggregateSpec, State, aggregate_spec
 from brim.operators.expressions.cast import cast
 from brim.operators.expressions.evaluate import evaluate, infer
-from brim.operators.expressions.functions.table import plain
+from brim.operators.expressions.function import plain
 from brim.operators.expressions.tree import Aggregate, Column, Tree, describe, transform, walk
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import compute as pc
 from pyarrow import types
 
-from brim.operators.expressions.functions.table import HELD_ROWS
+from brim.operators.expressions.function import HELD_ROWS
 from brim.operators.expressions.promotion import is_text
 
 _WHOLE = r"^\s*[+-]?[0-9]+\s*$"

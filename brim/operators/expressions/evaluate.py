@@ -17,8 +17,8 @@ from pyarrow import compute as pc
 from brim.errors import BrimError, ExpressionFailed, PlanError, SchemaMismatch, UnknownColumn
 from brim.operators.expressions.aggregates import aggregate_spec, refuse_aggregates, takes
 from brim.operators.expressions.cast import cast
+from brim.operators.expressions.function import Values, plain, spread
 from brim.operators.expressions.functions import FUNCTIONS, apply_function
-from brim.operators.expressions.functions.table import Values, plain, spread
 from brim.operators.expressions.promotion import is_weak, meet
 from brim.operators.expressions.tree import (
     Aggregate,

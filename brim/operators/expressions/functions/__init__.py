@@ -6,12 +6,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from brim.operators.expressions.functions import arithmetic, comparison, logic
-from brim.operators.expressions.functions.table import Function, Values
+from brim.operators.expressions.function import Function, Values
+from brim.operators.expressions.functions import arithmetic, comparison, logic, string, time_text
 from brim.operators.expressions.tree import literal
 
 FUNCTIONS: dict[str, Function] = {
-    name: function for module in (arithmetic, comparison, logic) for name, function in module.FUNCTIONS.items()
+    name: function
+    for module in (arithmetic, comparison, logic, string, time_text)
+    for name, function in module.FUNCTIONS.items()
 }
 
 

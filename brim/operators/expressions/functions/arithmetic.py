@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import compute as pc
 from pyarrow import types
 
-from brim.operators.expressions.functions.table import Function, Values, entry, rows_of, spread, to_numpy
+from brim.operators.expressions.function import Function, Values, entry, rows_of, spread, to_numpy
 from brim.operators.expressions.promotion import cast_to, is_bytes, is_number, is_text, meet
 
 FUNCTIONS: dict[str, Function] = {}

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyarrow import compute as pc
 from pyarrow import types
 
-from brim.operators.expressions.functions.table import Function, Values, entry, spread
+from brim.operators.expressions.function import Function, Values, entry, spread
 from brim.operators.expressions.promotion import (
     NoCommonType,
     adapted_type,
