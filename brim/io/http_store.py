@@ -13,6 +13,8 @@ Rules of this file
 
 from __future__ import annotations
 
+import base64
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -80,6 +82,7 @@ async def http_store(
         timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=CONNECT_S, sock_read=None),
         auto_decompress=False,
         trust_env=False,
+        middlewares=(_once,),
         read_bufsize=READ_BUFFER_BYTES,
     )
     async with session:
@@ -335,6 +338,12 @@ def _mapped() -> Iterator[None]:
         raise _AttemptFailed(Failure(f"the connection failed ({type(error).__name__})")) from error
 
 
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Map errors before the session sees them: it would send a request again by itself, uncounted."""
+    with _mapped():
+        return await handler(request)
+
+
 def _not_connected(error: aiohttp.ClientConnectorError) -> Failure:
     match error.os_error:
         case _Denied():
@@ -344,7 +353,9 @@ def _not_connected(error: aiohttp.ClientConnectorError) -> Failure:
         case ssl.SSLError() as cause:
             return Failure(f"no trusted connection ({cause.reason or 'TLS failed'})", again=False)
         case cause:
-            return Failure(f"it cannot be reached ({cause.strerror or type(cause).__name__})")
+            return Failure(
+                f"it cannot be reached ({os.strerror(cause.errno) if cause.errno else type(cause).__name__})"
+            )
 
 
 def _host(url: URL) -> str:
@@ -359,9 +370,9 @@ def _target(url: str, shown: str, headers: tuple[tuple[str, str], ...]) -> tuple
     except ValueError:
         raise TransferFailed(shown, "it is no URL that can be requested") from None
     if target.user is not None:
-        login = aiohttp.BasicAuth(target.user, target.password or "", encoding="utf-8").encode()
         if "authorization" not in map(str.lower, chosen):
-            chosen["Authorization"] = login
+            login = f"{target.user}:{target.password or ''}".encode()
+            chosen["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
         target = target.with_user(None)
     return target.with_fragment(None), chosen
 

@@ -63,7 +63,7 @@ class Row:
 
     @property
     def last(self) -> bool:
-        return self.index == self.source.batch.num_rows - 1
+        return bool(self.index == self.source.batch.num_rows - 1)
 
     @property
     def weight(self) -> int:
