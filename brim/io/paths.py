@@ -1,0 +1,141 @@
+"""Paths: which files a reader's path means. The only place that expands folders, globs and lists.
+
+- a file is itself, whatever its name
+- a folder is every file of the format below it; names that begin with ``.`` or ``_`` are left out
+- a glob is what matches it; ``**`` is any depth
+- ``key=value`` folders below the folder that was named, or below a glob's fixed part, are Hive partitions
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from brim.errors import ObjectMissing, PlanError
+
+Paths = str | Path | Sequence[str | Path]
+
+NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+_MAGIC = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A file, and the values that its Hive folders give its rows."""
+
+    path: str
+    partition: tuple[tuple[str, str | None], ...] = ()
+
+
+def find_files(path: Paths, reader: str, suffixes: tuple[str, ...], storage: object = None) -> tuple[DataFile, ...]:
+    """The files meant by `path`, in the order of the list, each folder and glob sorted.
+
+    Raises:
+        ObjectMissing: a file, or a folder, that is not there.
+        PlanError: nothing matches, or the path is of a kind that `reader` does not take.
+    """
+    if storage is not None:
+        raise PlanError(f"{reader}: storage= is for object stores, and {reader} takes local paths and file:// URLs")
+    given = [path] if isinstance(path, str | os.PathLike) else list(path)
+    found = tuple(file for one in given for file in _expand(local_path(one, reader), reader, suffixes))
+    if not found:
+        raise PlanError(f"{reader}: an empty list of paths; name a file, a folder or a glob")
+    return found
+
+
+def local_path(path: str | Path, reader: str) -> str:
+    """`path` without ``file://`` and with ``~`` expanded; a `PlanError` for other schemes."""
+    if not isinstance(path, str | os.PathLike):
+        raise PlanError(f"{reader}: a path is a str or a pathlib.Path, not {type(path).__name__}")
+    text = os.fspath(path)
+    if not text:
+        raise PlanError(f"{reader}: the path is empty")
+    if _SCHEME.match(text):
+        parts = urlsplit(text)
+        if parts.scheme.lower() != "file" or parts.netloc not in ("", "localhost"):
+            raise PlanError(f"{reader} takes local paths and file:// URLs, not {parts.scheme}://")
+        return url2pathname(parts.path)
+    return str(Path(text).expanduser())
+
+
+def describe_files(files: Sequence[DataFile]) -> str:
+    """Where `files` are, for people.
+
+    >>> describe_files([DataFile("data/a.csv"), DataFile("data/b.csv")])
+    '2 files under data/'
+    """
+    if len(files) == 1:
+        return files[0].path
+    folder = os.path.commonpath([str(Path(file.path).parent) for file in files]) if _comparable(files) else ""
+    return f"{len(files)} files under {folder}/" if folder else f"{len(files)} files"
+
+
+def _comparable(files: Sequence[DataFile]) -> bool:
+    return len({Path(file.path).is_absolute() for file in files}) == 1
+
+
+def _expand(path: str, reader: str, suffixes: tuple[str, ...]) -> Iterable[DataFile]:
+    place = Path(path)
+    if place.is_dir():
+        found = [_in_folder(file, place) for file in _walk(place, suffixes)]
+        if not found:
+            raise PlanError(f"{reader}: no {' or '.join(suffixes) or 'file'} file under {path}")
+        return found
+    if _MAGIC.search(path) and not place.exists():
+        return _expand_glob(path, reader, suffixes)
+    if not place.exists():
+        raise ObjectMissing(path, f"{reader}: there is no such file or folder")
+    return [DataFile(path)]
+
+
+def _expand_glob(path: str, reader: str, suffixes: tuple[str, ...]) -> list[DataFile]:
+    root = Path(*_fixed_parts(path))
+    found: list[DataFile] = []
+    for match in sorted(glob.glob(path, recursive=True)):  # noqa: PTH207 - Path.glob takes no absolute pattern
+        place = Path(match)
+        if place.is_dir():
+            if "**" not in path:
+                found += [_in_folder(file, root) for file in _walk(place, suffixes)]
+        elif not _hidden(place.name):
+            found.append(_in_folder(place, root))
+    if not found:
+        raise PlanError(f"{reader}: no file matches {path}")
+    return found
+
+
+def _fixed_parts(path: str) -> Iterator[str]:
+    for part in Path(path).parts:
+        if _MAGIC.search(part):
+            return
+        yield part
+
+
+def _walk(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not _hidden(name))
+        for name in sorted(names):
+            if not _hidden(name) and (not suffixes or name.lower().endswith(suffixes)):
+                yield Path(where, name)
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "_"))
+
+
+def _in_folder(file: Path, root: Path) -> DataFile:
+    return DataFile(str(file), tuple(_hive_values(file.relative_to(root).parts[:-1])))
+
+
+def _hive_values(folders: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+    for folder in folders:
+        key, equals, value = folder.partition("=")
+        if key and equals:
+            yield unquote(key), None if value == NULL_PARTITION else unquote(value)
