@@ -8,22 +8,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import pyarrow as pa
 
 from brim.errors import PlanError
-from brim.operators.expressions.tree import (
-    Alias,
-    Call,
-    Cast,
-    Column,
-    Tree,
-    When,
-    describe,
-    literal,
-    name_of,
-)
+from brim.operators.expressions.tree import Aggregate, Alias, Cast, Column, Tree, When, describe, literal, name_of
+from brim.pipeline.namespaces.binary import BinaryNamespace
+from brim.pipeline.namespaces.embeddings import EmbeddingNamespace
+from brim.pipeline.namespaces.images import ImageNamespace
+from brim.pipeline.namespaces.json import JsonNamespace
+from brim.pipeline.namespaces.lists import ListNamespace
+from brim.pipeline.namespaces.operand import call_tree, column_tree_of, literal_of, tree_of
+from brim.pipeline.namespaces.strings import StringNamespace
+from brim.pipeline.namespaces.structs import StructNamespace
+from brim.pipeline.namespaces.times import TimeNamespace
+from brim.pipeline.namespaces.urls import UrlNamespace
+
+__all__ = [
+    "Expr",
+    "call",
+    "coalesce",
+    "col",
+    "column_tree_of",
+    "concat_str",
+    "len_",
+    "lit",
+    "max_horizontal",
+    "min_horizontal",
+    "struct",
+    "tree_of",
+    "type_of",
+    "when",
+]
+
+Name = str  # inside Expr, `str` is a namespace
+Type: TypeAlias = "pa.DataType | str | type"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +58,7 @@ class Expr:
 
     tree: Tree
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> Name:
         return describe(self.tree)
 
     def __hash__(self) -> int:
@@ -54,7 +74,7 @@ class Expr:
         raise TypeError(f"{self!r} is one expression and cannot be iterated")
 
     @property
-    def name(self) -> str:
+    def name(self) -> Name:
         """The name of the column it makes: its alias, else its left-most column.
 
         >>> (col("a") + col("b")).name
@@ -149,7 +169,7 @@ class Expr:
     def __invert__(self) -> Expr:
         return call("not", self)
 
-    def alias(self, name: str) -> Expr:
+    def alias(self, name: Name) -> Expr:
         """The same under another name.
 
         >>> col("a").alias("b")
@@ -157,7 +177,7 @@ class Expr:
         """
         return Expr(Alias(self.tree, name))
 
-    def cast(self, dtype: pa.DataType | str | type, *, strict: bool = True) -> Expr:
+    def cast(self, dtype: Type, *, strict: bool = True) -> Expr:
         """As another type; a value that does not fit is an error or, with `strict=False`, null.
 
         `dtype` is a type of pyarrow, its name, or one of Python's `bool int float str bytes`.
@@ -199,20 +219,343 @@ class Expr:
         >>> col("a").is_in([1, 2])
         col("a").is_in([1, 2])
         """
-        choices = values if isinstance(values, Expr) else Expr(literal(list(values)))
-        options = {"nulls_equal": True} if nulls_equal else {}
-        return call("is_in", self, choices, **options)
+        choices = values if isinstance(values, Expr) else literal_of([*values])
+        return call("is_in", self, choices, nulls_equal=nulls_equal)
 
-    def is_between(self, lower: Any, upper: Any, closed: str = "both") -> Expr:
+    def is_between(self, lower: Any, upper: Any, closed: Name = "both") -> Expr:
         """Whether the value lies between two bounds; `closed` is both, left, right or none.
 
         >>> col("a").is_between(1, 3)
         col("a").is_between(1, 3)
         """
-        options = {} if closed == "both" else {"closed": closed}
-        return call("is_between", self, lower, upper, **options)
+        return call("is_between", self, lower, upper, closed=closed)
 
     between = is_between
+
+    def is_nan(self) -> Expr:
+        """Whether the value is NaN; a null stays null.
+
+        >>> col("a").is_nan()
+        col("a").is_nan()
+        """
+        return call("is_nan", self)
+
+    def is_finite(self) -> Expr:
+        """Whether the value is neither infinite nor NaN.
+
+        >>> col("a").is_finite()
+        col("a").is_finite()
+        """
+        return call("is_finite", self)
+
+    def fill_nan(self, value: Any) -> Expr:
+        """`value` where there is NaN; nulls stay.
+
+        >>> col("a").fill_nan(0.0)
+        col("a").fill_nan(0.0)
+        """
+        return call("fill_nan", self, value)
+
+    def eq_missing(self, other: Any) -> Expr:
+        """Whether both are the same, two nulls being the same.
+
+        >>> col("a").eq_missing(1)
+        col("a").eq_missing(1)
+        """
+        return call("eq_missing", self, other)
+
+    def clip(self, lower: Any = None, upper: Any = None) -> Expr:
+        """The value, or the bound that it passes.
+
+        >>> col("a").clip(0, 10)
+        col("a").clip(0, 10)
+        """
+        return call("clip", self, lower, upper)
+
+    def abs(self) -> Expr:
+        """The value without its sign.
+
+        >>> col("a").abs()
+        col("a").abs()
+        """
+        return call("abs", self)
+
+    def sign(self) -> Expr:
+        """-1, 0 or 1.
+
+        >>> col("a").sign()
+        col("a").sign()
+        """
+        return call("sign", self)
+
+    def round(self, decimals: int = 0) -> Expr:
+        """The nearest number of `decimals` digits after the point, halves to the even one.
+
+        >>> col("a").round(2)
+        col("a").round(decimals=2)
+        """
+        return call("round", self, decimals=decimals)
+
+    def floor(self) -> Expr:
+        """The next whole number down.
+
+        >>> col("a").floor()
+        col("a").floor()
+        """
+        return call("floor", self)
+
+    def ceil(self) -> Expr:
+        """The next whole number up.
+
+        >>> col("a").ceil()
+        col("a").ceil()
+        """
+        return call("ceil", self)
+
+    def trunc(self) -> Expr:
+        """The whole part.
+
+        >>> col("a").trunc()
+        col("a").trunc()
+        """
+        return call("trunc", self)
+
+    def sqrt(self) -> Expr:
+        """Square root.
+
+        >>> col("a").sqrt()
+        col("a").sqrt()
+        """
+        return call("sqrt", self)
+
+    def exp(self) -> Expr:
+        """E to the power of the value.
+
+        >>> col("a").exp()
+        col("a").exp()
+        """
+        return call("exp", self)
+
+    def log(self, base: float | None = None) -> Expr:
+        """Logarithm to `base`, the natural one without it.
+
+        >>> col("a").log()
+        col("a").log()
+        """
+        return call("log", self, base=base)
+
+    def log2(self) -> Expr:
+        """Logarithm to base 2.
+
+        >>> col("a").log2()
+        col("a").log2()
+        """
+        return call("log2", self)
+
+    def log10(self) -> Expr:
+        """Logarithm to base 10.
+
+        >>> col("a").log10()
+        col("a").log10()
+        """
+        return call("log10", self)
+
+    def log1p(self) -> Expr:
+        """Natural logarithm of 1 + the value.
+
+        >>> col("a").log1p()
+        col("a").log1p()
+        """
+        return call("log1p", self)
+
+    def sin(self) -> Expr:
+        """Sine of radians.
+
+        >>> col("a").sin()
+        col("a").sin()
+        """
+        return call("sin", self)
+
+    def cos(self) -> Expr:
+        """Cosine of radians.
+
+        >>> col("a").cos()
+        col("a").cos()
+        """
+        return call("cos", self)
+
+    def tan(self) -> Expr:
+        """Tangent of radians.
+
+        >>> col("a").tan()
+        col("a").tan()
+        """
+        return call("tan", self)
+
+    def arcsin(self) -> Expr:
+        """Arc sine, in radians.
+
+        >>> col("a").arcsin()
+        col("a").arcsin()
+        """
+        return call("arcsin", self)
+
+    def arccos(self) -> Expr:
+        """Arc cosine, in radians.
+
+        >>> col("a").arccos()
+        col("a").arccos()
+        """
+        return call("arccos", self)
+
+    def arctan(self) -> Expr:
+        """Arc tangent, in radians.
+
+        >>> col("a").arctan()
+        col("a").arctan()
+        """
+        return call("arctan", self)
+
+    def hash(self, seed: int = 0) -> Expr:
+        """64 bits that depend on the value and `seed` alone, the same in every process and on every machine.
+
+        >>> col("a").hash()
+        col("a").hash()
+        """
+        return call("hash", self, seed=seed)
+
+    def sum(self) -> Expr:
+        """Aggregate: the sum; 0 of nothing.
+
+        >>> col("a").sum()
+        col("a").sum()
+        """
+        return Expr(Aggregate("sum", self.tree))
+
+    def mean(self) -> Expr:
+        """Aggregate: the mean; null of nothing.
+
+        >>> col("a").mean()
+        col("a").mean()
+        """
+        return Expr(Aggregate("mean", self.tree))
+
+    def min(self) -> Expr:
+        """Aggregate: the least value.
+
+        >>> col("a").min()
+        col("a").min()
+        """
+        return Expr(Aggregate("min", self.tree))
+
+    def max(self) -> Expr:
+        """Aggregate: the greatest value.
+
+        >>> col("a").max()
+        col("a").max()
+        """
+        return Expr(Aggregate("max", self.tree))
+
+    def count(self) -> Expr:
+        """Aggregate: how many values that are not null.
+
+        >>> col("a").count()
+        col("a").count()
+        """
+        return Expr(Aggregate("count", self.tree))
+
+    def count_distinct(self) -> Expr:
+        """Aggregate: how many different values that are not null.
+
+        >>> col("a").count_distinct()
+        col("a").count_distinct()
+        """
+        return Expr(Aggregate("count_distinct", self.tree))
+
+    def first(self) -> Expr:
+        """Aggregate: the first row's value, null or not.
+
+        >>> col("a").first()
+        col("a").first()
+        """
+        return Expr(Aggregate("first", self.tree))
+
+    def last(self) -> Expr:
+        """Aggregate: the last row's value, null or not.
+
+        >>> col("a").last()
+        col("a").last()
+        """
+        return Expr(Aggregate("last", self.tree))
+
+    def any_value(self) -> Expr:
+        """Aggregate: a value that is not null, the first there is.
+
+        >>> col("a").any_value()
+        col("a").any_value()
+        """
+        return Expr(Aggregate("any_value", self.tree))
+
+    def std(self, ddof: int = 1) -> Expr:
+        """Aggregate: the standard deviation, with `ddof` degrees of freedom taken off.
+
+        >>> col("a").std()
+        col("a").std()
+        """
+        return Expr(Aggregate("std", self.tree, (("ddof", ddof),) if ddof != 1 else ()))
+
+    def var(self, ddof: int = 1) -> Expr:
+        """Aggregate: the variance, with `ddof` degrees of freedom taken off.
+
+        >>> col("a").var()
+        col("a").var()
+        """
+        return Expr(Aggregate("var", self.tree, (("ddof", ddof),) if ddof != 1 else ()))
+
+    @property
+    def str(self) -> StringNamespace[Expr]:
+        """Methods of strings."""
+        return StringNamespace(self.tree, Expr)
+
+    @property
+    def dt(self) -> TimeNamespace[Expr]:
+        """Methods of dates, times, timestamps and durations."""
+        return TimeNamespace(self.tree, Expr)
+
+    @property
+    def list(self) -> ListNamespace[Expr]:
+        """Methods of lists; called, the aggregate that makes a list of all values: `col("a").list()`."""
+        return ListNamespace(self.tree, Expr)
+
+    @property
+    def struct(self) -> StructNamespace[Expr]:
+        """Methods of structs."""
+        return StructNamespace(self.tree, Expr)
+
+    @property
+    def bin(self) -> BinaryNamespace[Expr]:
+        """Methods of bytes."""
+        return BinaryNamespace(self.tree, Expr)
+
+    @property
+    def json(self) -> JsonNamespace[Expr]:
+        """Methods of JSON text."""
+        return JsonNamespace(self.tree, Expr)
+
+    @property
+    def url(self) -> UrlNamespace[Expr]:
+        """Methods of URLs: `.url.download()` and their parts."""
+        return UrlNamespace(self.tree, Expr)
+
+    @property
+    def image(self) -> ImageNamespace[Expr]:
+        """Methods of images."""
+        return ImageNamespace(self.tree, Expr)
+
+    @property
+    def embedding(self) -> EmbeddingNamespace[Expr]:
+        """Methods of vectors."""
+        return EmbeddingNamespace(self.tree, Expr)
 
 
 def col(name: str) -> Expr:
@@ -226,13 +569,13 @@ def col(name: str) -> Expr:
     return Expr(Column(name))
 
 
-def lit(value: Any, dtype: pa.DataType | str | type | None = None) -> Expr:
+def lit(value: Any, dtype: Type | None = None) -> Expr:
     """The same value in every row; without `dtype` it takes the type of what it meets.
 
     >>> lit(1) + col("a")
     1 + col("a")
     """
-    return Expr(tree_of(value)) if dtype is None else Expr(_literal(value, type_of(dtype)))
+    return Expr(tree_of(value)) if dtype is None else Expr(literal_of(value, type_of(dtype)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +583,11 @@ class WhenThen:
     """A `when(...).then(...)` that can go on: `.when(...)`, or end: `.otherwise(value)`; without an end it is null."""
 
     branches: tuple[tuple[Tree, Tree], ...]
+
+    @property
+    def tree(self) -> Tree:
+        """The choice as it stands: null where no condition is true."""
+        return When(self.branches, literal(None))
 
     def when(self, condition: Any) -> Condition:
         """The next condition, for rows where none before was true."""
@@ -275,31 +623,73 @@ def when(condition: Any) -> Condition:
     return Condition((), tree_of(condition))
 
 
-def call(function: str, *arguments: Any, **options: Any) -> Expr:
+def coalesce(*exprs: Any) -> Expr:
+    """The first of a row's values that is not null; a string names a column.
+
+    >>> coalesce("a", "b", lit(0))
+    coalesce(col("a"), col("b"), 0)
+    """
+    return call("coalesce", *map(column_tree_of, exprs))
+
+
+def concat_str(*exprs: Any, separator: str = "", ignore_nulls: bool = False) -> Expr:
+    """The values of a row as strings, one after another; a string names a column; null when one is, unless told.
+
+    >>> concat_str("a", col("b"), separator="-")
+    concat_str(col("a"), col("b"), separator='-')
+    """
+    return call("concat_str", *map(column_tree_of, exprs), separator=separator, ignore_nulls=ignore_nulls)
+
+
+def struct(*exprs: Any, **named: Any) -> Expr:
+    """A struct of the values of a row, its fields named as columns would be; a string names a column.
+
+    >>> struct("a", total=col("b") * 2)
+    struct(col("a"), col("b") * 2, names=('a', 'total'))
+    """
+    trees = [*map(column_tree_of, exprs)]
+    names = (*map(name_of, trees), *named)
+    if not names or len(set(names)) < len(names):
+        raise PlanError(f"a struct has fields, each with a name of its own, not {list(names)}; use .alias(...)")
+    return call("struct", *trees, *named.values(), names=names)
+
+
+def min_horizontal(*exprs: Any) -> Expr:
+    """The least of a row's values, nulls left out; a string names a column.
+
+    >>> min_horizontal("a", "b")
+    min_horizontal(col("a"), col("b"))
+    """
+    return call("min_horizontal", *map(column_tree_of, exprs))
+
+
+def max_horizontal(*exprs: Any) -> Expr:
+    """The greatest of a row's values, nulls left out; a string names a column.
+
+    >>> max_horizontal("a", "b")
+    max_horizontal(col("a"), col("b"))
+    """
+    return call("max_horizontal", *map(column_tree_of, exprs))
+
+
+def len_() -> Expr:
+    """Aggregate: how many rows.
+
+    >>> len_().alias("rows")
+    len().alias("rows")
+    """
+    return Expr(Aggregate("len"))
+
+
+def call(function: str, /, *operands: Any, **options: Any) -> Expr:
     """An expression that calls `function` of the table; options are constants."""
-    return Expr(Call(function, tuple(map(tree_of, arguments)), tuple(options.items())))
-
-
-def tree_of(value: Any) -> Tree:
-    """The tree of an expression; a Python value is a literal (a string too: a name is `col(name)`)."""
-    if isinstance(value, Expr):
-        return value.tree
-    if isinstance(value, WhenThen):
-        return When(value.branches, literal(None))
-    return _literal(value, None)
-
-
-def _literal(value: Any, dtype: pa.DataType | None) -> Tree:
-    try:
-        return literal(value, dtype)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        raise PlanError(f"{value!r} is no literal: {error}") from error
+    return Expr(call_tree(function, *operands, **options))
 
 
 _PYTHON_TYPES = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string(), bytes: pa.binary()}
 
 
-def type_of(dtype: pa.DataType | str | type) -> pa.DataType:
+def type_of(dtype: Type) -> pa.DataType:
     """The Arrow type that is meant by a type of pyarrow, its name, or a type of Python.
 
     >>> type_of(int), type_of("float32")

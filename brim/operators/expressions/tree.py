@@ -227,7 +227,13 @@ _INFIX = {
     "modulo": ("%", 6),
 }
 _PREFIX = {"not": "~", "negate": "-"}
-_CALLED = {"coalesce", "concat_str", "struct"}  # functions that are written before their arguments
+_CALLED = {
+    "coalesce",
+    "concat_str",
+    "struct",
+    "min_horizontal",
+    "max_horizontal",
+}  # functions that are written before their arguments
 _UNARY, _ATOM = 8, 10  # how tightly Python binds a prefix, and a call or a name
 
 

@@ -7,13 +7,27 @@ from typing import Any
 import pyarrow as pa
 
 from brim.operators.expressions.function import Function, Values
-from brim.operators.expressions.functions import arithmetic, comparison, logic, string, time_text
+from brim.operators.expressions.functions import (
+    arithmetic,
+    binary,
+    comparison,
+    embeddings,
+    hashing,
+    json,
+    lists,
+    logic,
+    strings,
+    structs,
+    time_text,
+    times,
+    urls,
+)
 from brim.operators.expressions.tree import literal
 
+_NUMBERS = (arithmetic, comparison, logic, hashing)
+_KINDS = (binary, embeddings, json, lists, strings, structs, time_text, times, urls)
 FUNCTIONS: dict[str, Function] = {
-    name: function
-    for module in (arithmetic, comparison, logic, string, time_text)
-    for name, function in module.FUNCTIONS.items()
+    name: function for module in (*_NUMBERS, *_KINDS) for name, function in module.FUNCTIONS.items()
 }
 
 
@@ -29,7 +43,7 @@ def _flat(result: Any) -> pa.Array:
     return result.combine_chunks() if isinstance(result, pa.ChunkedArray) else result
 
 
-def call(name: str, *arguments: Any, **options: Any) -> list[Any]:
+def call(name: str, /, *arguments: Any, **options: Any) -> list[Any]:
     """The function `name` on Python values: lists are columns, anything else is a literal.
 
     >>> call("add", [1, 2], 10)

@@ -13,7 +13,7 @@ from pyarrow import types
 
 from brim.operators.expressions.cast import cast
 from brim.operators.expressions.function import Function, Values, each_row, entry
-from brim.operators.expressions.functions.string import TEXT, meet_texts
+from brim.operators.expressions.functions.strings import TEXT, meet_texts
 
 FUNCTIONS: dict[str, Function] = {}
 _LONG_FORMS = (("%F", "%Y-%m-%d"), ("%T", "%H:%M:%S"), ("%R", "%H:%M"), ("%D", "%m/%d/%y"), ("%.f", ".%f"))
