@@ -110,6 +110,8 @@ class InlineThreads:
         await anyio.lowlevel.checkpoint()
         return function(*arguments)
 
+    wait = run
+
 
 @dataclass
 class RealThreads:
@@ -119,6 +121,8 @@ class RealThreads:
 
     async def run(self, function: Any, *arguments: Any) -> Any:
         return await anyio.to_thread.run_sync(function, *arguments)
+
+    wait = run
 
 
 class LoopClock:

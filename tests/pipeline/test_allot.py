@@ -1,0 +1,59 @@
+"""Dividing the memory: the parts add up, floors fit, and a refused plan runs at the number it was told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brim.errors import BudgetTooSmall
+from brim.limits import BATCH_BYTES_MAX, BATCH_BYTES_MIN
+from brim.pipeline.allot import allot, floors_of
+from brim.sizes import GIB, MIB
+
+
+@dataclass(frozen=True)
+class Holds:
+    batches: int
+    fixed: int = 0
+
+    def floor_bytes(self, batch_bytes):
+        return self.batches * batch_bytes + self.fixed
+
+    def window_bytes(self, batch_bytes):
+        return 0
+
+
+operators = st.lists(st.builds(Holds, st.integers(1, 6), st.integers(0, 4 * MIB)), min_size=1, max_size=12)
+
+
+@given(operators, st.integers(30 * MIB, 64 * GIB), st.integers(0, 300 * MIB), st.integers(1, 16))
+def test_the_parts_add_up_or_the_plan_is_refused_with_a_number_that_is_enough(stages, memory, base, runs):
+    try:
+        shares = allot(stages, memory, base=base, runs=runs)
+    except BudgetTooSmall as refused:
+        assert refused.needed_bytes > memory
+        shares = allot(stages, refused.needed_bytes, base=base, runs=runs)
+
+    assert shares.base + shares.pad + shares.floors + shares.oversize + shares.pool == shares.given
+    assert shares.floors == floors_of(stages, shares.floor_bytes)
+    assert shares.floors * runs * 2 <= shares.ledger + runs * 2
+    assert BATCH_BYTES_MIN <= shares.floor_bytes <= BATCH_BYTES_MAX
+    assert shares.pool > 0
+
+
+@given(operators, st.integers(30 * MIB, GIB), st.integers(0, GIB))
+def test_what_fits_fits_with_more(stages, memory, more):
+    try:
+        less = allot(stages, memory)
+    except BudgetTooSmall:
+        return
+    assert allot(stages, memory + more).floor_bytes >= less.floor_bytes
+
+
+def test_a_batch_size_the_user_gave_is_kept_or_refused():
+    assert allot([Holds(2)], 512 * MIB, batch_bytes=MIB).batch_bytes == MIB
+    with pytest.raises(BudgetTooSmall):
+        allot([Holds(2)], 64 * MIB, batch_bytes=32 * MIB)

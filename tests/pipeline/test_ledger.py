@@ -1,0 +1,167 @@
+"""The ledger: loans, requests and whose turn it is, by a state machine."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+
+from brim.pipeline.ledger import Kind, Ledger, Request
+
+
+class Loans(RuleBasedStateMachine):
+    """Borrow, ask, withdraw, repay, reserve and release at random; the books always agree."""
+
+    loans = Bundle("loans")
+    requests = Bundle("requests")
+
+    def __init__(self):
+        super().__init__()
+        self.ledger = Ledger(1_000, oversize_limit=100)
+        self.lent = dict.fromkeys(Kind, 0)
+        self.waiting = []
+        self.reserved = 0
+
+    def _granted(self):
+        for request in list(self.waiting):
+            if request.granted is not None:
+                self.waiting.remove(request)
+                self.lent[request.kind] += request.granted
+
+    @rule(target=loans, kind=st.sampled_from(Kind), size=st.integers(0, 700), rank=st.integers(0, 3))
+    def borrow(self, kind, size, rank):
+        if self.ledger.borrow(kind, size, rank):
+            self.lent[kind] += size
+            return (kind, size)
+        return (kind, 0)
+
+    @rule(target=requests, kind=st.sampled_from(Kind), size=st.integers(1, 100), rank=st.integers(0, 3))
+    def ask(self, kind, size, rank):
+        request = Request(kind, size, rank, lambda: None)
+        self.waiting.append(request)
+        self.ledger.ask(request)
+        self._granted()
+        return request
+
+    @rule(request=consumes(requests))
+    def withdraw(self, request):
+        if request.granted is not None:
+            self.lent[request.kind] -= request.granted
+        else:
+            self.waiting.remove(request)
+        self.ledger.withdraw(request)
+        self._granted()
+
+    @rule(loan=consumes(loans))
+    def repay(self, loan):
+        kind, size = loan
+        self.lent[kind] -= size
+        self.ledger.repay(kind, size)
+        self._granted()
+
+    @rule(size=st.integers(0, 400))
+    def reserve(self, size):
+        if self.ledger.reserve(size):
+            self.reserved += size
+
+    @rule()
+    def release(self):
+        self.ledger.release(self.reserved)
+        self.reserved = 0
+        self._granted()
+
+    @invariant()
+    def the_books_agree(self):
+        ledger = self.ledger
+        assert {kind: ledger.lent(kind) for kind in Kind} == self.lent
+        assert ledger.floors == self.reserved
+        assert 0 <= ledger.lent(Kind.AHEAD) <= ledger.ahead_limit
+        assert ledger.lent(Kind.AHEAD) + ledger.lent(Kind.WORK) <= ledger.pool
+        assert ledger.lent(Kind.OVERSIZE) <= ledger.oversize_limit
+
+    @invariant()
+    def who_is_first_in_line_could_not_be_served(self):
+        """Nobody waits while what they ask for is there."""
+        work = [request for request in self.waiting if request.kind is Kind.WORK]
+        for kind in Kind:
+            line = [request for request in self.waiting if request.kind is kind]
+            if not line or (kind is Kind.AHEAD and work):
+                continue
+            first = max(line, key=lambda request: request.rank)
+            assert self.ledger._grantable(first) is None
+
+
+Loans.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+test_loans = Loans.TestCase
+
+
+def _ask(ledger, kind, size, rank, rung, name):
+    request = Request(kind, size, rank, lambda: rung.append(name))
+    ledger.ask(request)
+    return request
+
+
+def test_the_furthest_downstream_is_served_first_and_equals_in_the_order_they_came():
+    ledger, rung = Ledger(100), []
+    assert ledger.borrow(Kind.WORK, 100, 0)
+    for name, rank in (("up", 1), ("down", 5), ("down too", 5), ("middle", 3)):
+        _ask(ledger, Kind.WORK, 25, rank, rung, name)
+    for _ in range(4):
+        ledger.repay(Kind.WORK, 25)
+    assert rung == ["down", "down too", "middle", "up"]
+
+
+def test_nobody_overtakes_a_large_request():
+    ledger, rung = Ledger(100), []
+    assert ledger.borrow(Kind.WORK, 80, 0)
+    _ask(ledger, Kind.WORK, 50, 2, rung, "large")
+    _ask(ledger, Kind.WORK, 10, 1, rung, "small")
+    assert rung == []
+    assert not ledger.borrow(Kind.WORK, 5, 1)
+    ledger.repay(Kind.WORK, 40)
+    assert rung == ["large", "small"]
+
+
+def test_computing_comes_before_reading_ahead():
+    ledger, rung = Ledger(100), []
+    assert ledger.borrow(Kind.WORK, 90, 0)
+    _ask(ledger, Kind.WORK, 40, 1, rung, "work")
+    assert not ledger.borrow(Kind.AHEAD, 5, 9)
+    _ask(ledger, Kind.AHEAD, 5, 9, rung, "ahead")
+    ledger.repay(Kind.WORK, 90)
+    assert rung == ["work", "ahead"]
+
+
+def test_a_work_loan_is_at_most_what_ahead_loans_can_never_take():
+    ledger, rung = Ledger(100), []
+    assert ledger.borrow(Kind.AHEAD, 50, 0)
+    request = _ask(ledger, Kind.WORK, 80, 1, rung, "work")
+    assert request.granted == 50 == ledger.work_limit
+
+
+def test_an_overdraft_is_counted_and_stops_loans_until_it_is_repaid():
+    ledger = Ledger(100, oversize_limit=50)
+    ledger.overdraw(Kind.WORK, 200)
+    assert ledger.used == 200
+    assert not ledger.borrow(Kind.AHEAD, 1, 0)
+    ledger.repay(Kind.WORK, 200)
+    assert ledger.borrow(Kind.AHEAD, 1, 0)
+    assert ledger.peak == 200
+
+
+def test_a_shrunken_limit_lends_nothing_until_enough_is_back():
+    ledger = Ledger(100)
+    assert ledger.borrow(Kind.WORK, 80, 0)
+    ledger.limit = 50
+    assert not ledger.borrow(Kind.WORK, 1, 0)
+    ledger.repay(Kind.WORK, 50)
+    assert ledger.borrow(Kind.WORK, 20, 0)
+
+
+def test_floors_are_given_only_beside_what_is_lent():
+    ledger = Ledger(100)
+    assert ledger.borrow(Kind.AHEAD, 50, 0)
+    assert not ledger.reserve(10)
+    ledger.repay(Kind.AHEAD, 30)
+    assert ledger.reserve(60)
+    assert ledger.pool == 40
