@@ -24,7 +24,7 @@ from brim.operators.row_bytes import Before, bytes_before, ranges, total
 from brim.sizes import owned
 
 
-def exploded(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:
+def exploded_schema(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:
     """The schema after `columns` of `schema` have exploded.
 
     Raises:
@@ -46,17 +46,17 @@ def exploded(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:
 
 @dataclass(frozen=True, slots=True)
 class Explode:
-    """A stateless kernel: `columns` explode together; `schema` is what comes out, `exploded` of the input's."""
+    """A stateless kernel: `columns` explode together."""
 
     columns: tuple[str, ...]
-    schema: pa.Schema
 
     def push(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
         if not batch.num_rows:
             return
+        schema = exploded_schema(batch.schema, self.columns)
         explosion = _Explosion(batch, [_Lists(batch.column(name)) for name in self.columns], self.columns)
         for start, stop in ranges(explosion.rows, explosion.bytes_before(), piece_bytes):
-            yield explosion.piece(self.schema, start, stop)
+            yield explosion.piece(schema, start, stop)
 
     def finish(self, piece_bytes: int) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - nothing is left
         yield from ()

@@ -22,7 +22,7 @@ from brim.operators.expressions.promotion import NoCommonType, common_type
 from brim.operators.row_bytes import Before, bytes_before, ranges, total
 
 
-def unpivoted(
+def unpivoted_schema(
     schema: pa.Schema, on: Sequence[str], index: Sequence[str], variable_name: str, value_name: str
 ) -> pa.Schema:
     """The schema after `on` of `schema` have become rows.
@@ -50,29 +50,23 @@ def unpivoted(
 
 @dataclass(frozen=True, slots=True)
 class Unpivot:
-    """A stateless kernel; `schema` is what comes out, as `unpivoted` makes it."""
+    """A stateless kernel; what comes out has the schema that `unpivoted_schema` tells."""
 
     on: tuple[str, ...]
     index: tuple[str, ...]
     variable_name: str
     value_name: str
-    schema: pa.Schema
 
     def push(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
-        values = [self._cast(batch.column(name), name) for name in self.on]
+        schema = unpivoted_schema(batch.schema, self.on, self.index, self.variable_name, self.value_name)
+        type_ = schema.field(self.value_name).type
+        values = [_cast(batch.column(name), name, type_) for name in self.on]
         before = self._bytes_before(batch, values)
         for start, stop in ranges(batch.num_rows * len(self.on), before, piece_bytes):
-            yield self._piece(batch, values, start, stop)
+            yield self._piece(batch, values, start, stop, schema)
 
     def finish(self, piece_bytes: int) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - nothing is left
         yield from ()
-
-    def _cast(self, column: pa.Array, name: str) -> pa.Array:
-        type_ = self.schema.field(self.value_name).type
-        try:
-            return column if column.type == type_ else column.cast(type_)
-        except pa.ArrowInvalid as error:
-            raise CorruptInput(f"unpivot, column {name!r}", "a row of its batch", str(error)) from error
 
     def _bytes_before(self, batch: pa.RecordBatch, values: Sequence[pa.Array]) -> Before:
         """What weigh the rows that come before a row that comes."""
@@ -89,7 +83,9 @@ class Unpivot:
 
         return before
 
-    def _piece(self, batch: pa.RecordBatch, values: Sequence[pa.Array], start: int, stop: int) -> pa.RecordBatch:
+    def _piece(
+        self, batch: pa.RecordBatch, values: Sequence[pa.Array], start: int, stop: int, schema: pa.Schema
+    ) -> pa.RecordBatch:
         """The rows that come, from `start` to `stop`."""
         rows, places = np.divmod(np.arange(start, stop), len(self.on))
         first, count = int(rows[0]), int(rows[-1] - rows[0]) + 1
@@ -97,4 +93,11 @@ class Unpivot:
         arrays = {name: batch.column(name).take(pa.array(rows)) for name in self.index}
         arrays[self.variable_name] = pa.array(self.on, pa.string()).take(pa.array(places))
         arrays[self.value_name] = joined.take(pa.array(places * count + rows - first))
-        return pa.RecordBatch.from_arrays([arrays[name] for name in self.schema.names], schema=self.schema)
+        return pa.RecordBatch.from_arrays([arrays[name] for name in schema.names], schema=schema)
+
+
+def _cast(column: pa.Array, name: str, type_: pa.DataType) -> pa.Array:
+    try:
+        return column if column.type == type_ else column.cast(type_)
+    except pa.ArrowInvalid as error:
+        raise CorruptInput(f"unpivot, column {name!r}", "a row of its batch", str(error)) from error
