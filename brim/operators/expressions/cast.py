@@ -55,7 +55,10 @@ def _prepared(values: pa.Array, to: pa.DataType) -> pa.Array:
     if types.is_floating(kind) and types.is_integer(to):
         return pc.trunc(values)
     if is_text(kind) and (types.is_integer(to) or types.is_floating(to) or types.is_decimal(to)):
-        return pc.utf8_trim_whitespace(values)
+        trimmed = pc.utf8_trim_whitespace(values)
+        if not types.is_integer(to):
+            return trimmed
+        return pc.replace_substring_regex(trimmed, pattern=r"^\+([0-9.])", replacement=r"\1")
     if types.is_integer(kind) and types.is_date32(to):
         return pc.cast(values, pa.int32())
     if types.is_date32(kind) and types.is_integer(to):

@@ -56,7 +56,9 @@ def rows_of(*values: Values) -> int:
 
 def spread(value: Values, rows: int) -> pa.Array:
     """A scalar as an array of `rows`; an array as it is."""
-    return pa.repeat(value, rows) if isinstance(value, pa.Scalar) else value
+    if not isinstance(value, pa.Scalar):
+        return value
+    return pa.repeat(value, rows) if rows else pa.nulls(0, value.type)  # pyarrow repeats no list zero times
 
 
 def to_numpy(numbers: pa.Array, null: Any = 0) -> np.ndarray[Any, Any]:

@@ -10,7 +10,7 @@ from pyarrow import compute as pc
 from pyarrow import types
 
 from brim.operators.expressions.cast import cast
-from brim.operators.expressions.function import Function, Values, each_row, entry
+from brim.operators.expressions.function import Function, Values, each_row, entry, rows_of, spread
 from brim.operators.expressions.functions.patterns import checked, group_named, replacement
 from brim.operators.expressions.promotion import NoCommonType, is_text, meet
 
@@ -326,6 +326,9 @@ def concat_str(*texts: Values, separator: str = "", ignore_nulls: bool = False) 
     >>> call("concat_str", ["a", None], ["b", "c"], separator="-", ignore_nulls=True)
     ['a-b', 'c']
     """
-    nulls = "skip" if ignore_nulls else "emit_null"
-    between = pa.scalar(separator, texts[0].type)
-    return pc.binary_join_element_wise(*texts, between, null_handling=nulls)
+    if not ignore_nulls:
+        return pc.binary_join_element_wise(*texts, pa.scalar(separator, texts[0].type))
+    rows, nothing = rows_of(*texts), pa.scalar("", texts[0].type)
+    led = [pc.binary_join_element_wise(separator, spread(text, rows), nothing) for text in texts]
+    joined = pc.binary_join_element_wise(*[text.fill_null("") for text in led], nothing)
+    return pc.utf8_slice_codeunits(joined, start=len(separator))  # the kernel's own "skip" loses rows
