@@ -2,7 +2,8 @@
 
 Only the formats in `_FORMATS` are read, told by their first bytes: a file that another plugin of Pillow would take is
 refused. Their classes are called directly, because `Image.open` warns of large images, a warning is an error in some
-hosts, and the limit here is an error anyway. Nothing of Pillow that the whole process shares is changed.
+hosts, and the limit here is an error anyway. Nothing of Pillow that the whole process shares is changed. What may still
+warn is a TIFF file with odd tags; where warnings are errors, that file cannot be read.
 
 A failure of any kind is a `ValueError` that says what is wrong with the file; the caller knows where it came from.
 """
