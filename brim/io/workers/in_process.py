@@ -1,0 +1,124 @@
+"""Calls in worker processes: the batch is written into a payload, the pool finds a worker, the reply is mapped."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+import anyio
+import pyarrow as pa
+
+from brim.errors import UdfTimeout
+from brim.events import Resource
+from brim.io.workers.messages import Finished, Made, Raised
+from brim.io.workers.payload import Payload, read_batch
+from brim.io.workers.pool import Pool
+from brim.io.workers.request import Reply, Request
+from brim.io.workers.user_errors import error_of
+from brim.operators.protocol import Piece, Stage
+from brim.sizes import KIB
+
+WRITTEN_ON_LOOP = 256 * KIB  # takes less time than a thread costs
+ROW_GRACE = 2.0  # a worker interrupts a row itself; only one that cannot be interrupted is waited for this much longer
+
+
+@dataclass(eq=False, slots=True)
+class ProcessCaller:
+    """Calls of one stage."""
+
+    pool: Pool
+    stage: Stage
+    calls: set[ProcessCall] = field(default_factory=set)
+
+    @property
+    def window(self) -> int:
+        """Calls for all workers, and as many more to be sent ahead; a call that yields keeps its worker."""
+        return self.pool.size if self.pool.function.kind == "batch" else 2 * self.pool.size
+
+    def call(self, batch: pa.RecordBatch) -> ProcessCall:
+        made = ProcessCall(self, self.pool.request(batch.num_rows, self.stage.batch_bytes), batch)
+        self.calls.add(made)
+        return made
+
+    def close(self) -> None:
+        """Leave the calls that have not ended."""
+        for call in list(self.calls):
+            call.leave()
+
+
+@dataclass(eq=False, slots=True)
+class ProcessCall:
+    """One call, in its place in the line since it was made."""
+
+    caller: ProcessCaller
+    request: Request
+    batch: pa.RecordBatch | None
+
+    async def next_piece(self) -> Piece | None:
+        if self not in self.caller.calls:
+            return None
+        try:
+            await self._ask()
+            reply, fds = await self._reply()
+        except BaseException:
+            self.leave()
+            raise
+        return self._take(reply, fds)
+
+    def leave(self) -> None:
+        """Nothing more of it is wanted."""
+        if self in self.caller.calls:
+            self.caller.calls.remove(self)
+            self.caller.pool.abandon(self.request)
+
+    async def _ask(self) -> None:
+        if self.batch is None:
+            self.caller.pool.ask_next(self.request)
+            return
+        payload = Payload.create(self.caller.pool.folder)
+        self.request.payload = payload
+        batch, self.batch = self.batch, None
+        if batch.nbytes < WRITTEN_ON_LOOP:
+            payload.write(batch)
+        else:
+            await self.caller.stage.threads.run(payload.write, batch)
+        self.request.written = True
+        self.caller.pool.go()
+
+    async def _reply(self) -> Reply:
+        stage, timeout_s = self.caller.stage, self.caller.pool.function.timeout_s
+        with stage.waiting(Resource.WORKERS):
+            await self.request.begun.wait()
+        with stage.working():
+            return await (self.request.reply() if timeout_s is None else self._reply_within(timeout_s))
+
+    async def _reply_within(self, timeout_s: float) -> Reply:
+        """The reply, as long as the call moves on; each piece, and each row, has its own time."""
+        pool, clock = self.caller.pool, self.caller.stage.clock
+        limit_s = timeout_s if pool.function.kind != "row" else timeout_s * ROW_GRACE
+        while (left_s := self.request.moved_at + limit_s - clock.now()) > 0:
+            with anyio.move_on_after(left_s):
+                return await self.request.reply()
+        pool.kill(self.request, f"took longer than {timeout_s} s")
+        raise UdfTimeout(pool.function.name, f"took longer than {timeout_s} s")
+
+    def _take(self, reply: Made | Finished | Raised, fds: list[int]) -> Piece | None:
+        if not isinstance(reply, Made) or reply.last:
+            self.caller.calls.discard(self)
+        if isinstance(reply, Raised):
+            raise error_of(self.caller.pool.function.name, reply)
+        return Piece(*_batches(fds)) if isinstance(reply, Made) else None
+
+
+def _batches(fds: list[int]) -> list[pa.RecordBatch]:
+    """The batches of the payloads, all of which are closed."""
+    batches = []
+    try:
+        while fds:
+            batch = read_batch(fds.pop(0))
+            batch.validate()
+            batches.append(batch)
+    finally:
+        for fd in fds:
+            os.close(fd)
+    return batches

@@ -1,0 +1,189 @@
+"""Calls of async functions on the event loop: rows or batches under way are counted exactly.
+
+A row function's rows begin in order, whatever batch they come in; each has its own time limit, retries and place in the
+rate. The instance of a class is made once for a stage, on the loop, so that its constructor may use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import pyarrow as pa
+
+from brim.errors import UdfError, UdfTimeout
+from brim.events import Resource
+from brim.operators.apply_function import rows_of
+from brim.operators.attempts import may_try_again, wait_to_try_again
+from brim.operators.contract import checked_array, checked_batches
+from brim.operators.protocol import Piece, Stage
+from brim.operators.raised import raised
+from brim.operators.rate_limit import TokenBucket
+from brim.operators.row_results import RowResults, RowTimedOut, result_batch
+from brim.operators.user_function import UserFunction
+from brim.sizes import cut
+
+DEFAULT_CONCURRENCY = 16
+CLOSE_S = 5.0
+
+
+@dataclass(eq=False, slots=True)
+class LoopCaller:
+    """Calls of one stage; `called` is the function or the instance."""
+
+    function: UserFunction
+    stage: Stage
+    called: Callable[..., Any]
+    bucket: TokenBucket | None = None
+    slots: anyio.Semaphore = field(init=False)
+    line: anyio.Lock = field(default_factory=anyio.Lock)  # one batch at a time begins its rows
+    generators: set[Any] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.slots = anyio.Semaphore(self.window)
+        if self.function.rate_limit is not None and self.function.kind == "row":
+            self.bucket = TokenBucket(self.function.rate_limit)
+
+    @property
+    def window(self) -> int:
+        return self.function.concurrency or DEFAULT_CONCURRENCY
+
+    def call(self, batch: pa.RecordBatch) -> LoopCall:
+        return LoopCall(self, batch)
+
+    async def aclose(self) -> None:
+        """End the generators that were left."""
+        with anyio.move_on_after(CLOSE_S, shield=True):
+            for generator in self.generators:
+                await generator.aclose()
+
+
+@dataclass(eq=False, slots=True)
+class LoopCall:
+    """One call; for a row function one batch of rows."""
+
+    caller: LoopCaller
+    batch: pa.RecordBatch
+    _begun: bool = False
+    _made: Any = None
+    _ready: list[pa.RecordBatch] = field(default_factory=list)
+
+    async def next_piece(self) -> Piece | None:
+        with self.caller.stage.waiting(Resource.CONNECTIONS):
+            match self.caller.function.kind:
+                case "array":
+                    return await self._once(self._array)
+                case "row":
+                    return await self._once(_Rows(self.caller, self.batch).piece)
+                case "batch":
+                    return await self._next_batch()
+
+    async def _once(self, make: Callable[[], Awaitable[Piece]]) -> Piece | None:
+        if self._begun:
+            return None
+        self._begun = True
+        return await make()
+
+    async def _array(self) -> Piece:
+        function = self.caller.function
+        try:
+            value = await _within(function, function.arguments.call(self.caller.called, self.batch.columns))
+        except (Exception, RowTimedOut) as error:
+            raise _what(function, error) from error
+        return Piece(result_batch(checked_array(function.name, value, function.return_type, self.batch.num_rows)))
+
+    async def _next_batch(self) -> Piece | None:
+        function, stage = self.caller.function, self.caller.stage
+        schema = function.schema or self.batch.schema
+        while not self._ready:
+            try:
+                value = await self._next_value()
+            except StopAsyncIteration:
+                self.caller.generators.discard(self._made)
+                return None
+            except (Exception, RowTimedOut) as error:
+                raise _what(function, error) from error
+            for made in checked_batches(function.name, value, schema):
+                self._ready.extend(cut(made, stage.batch_bytes))
+        return Piece(self._ready.pop(0))
+
+    async def _next_value(self) -> Any:
+        function = self.caller.function
+        if not self._begun:
+            self._begun = True
+            self._made = function.arguments.call(self.caller.called, [self.batch])
+            if not isinstance(self._made, AsyncIterator):
+                return await _within(function, self._made)
+            self.caller.generators.add(self._made)
+        if not isinstance(self._made, AsyncIterator):
+            raise StopAsyncIteration
+        return await _within(function, anext(self._made))
+
+
+@dataclass(eq=False, slots=True)
+class _Rows:
+    """The rows of one batch, each called in a task of its own once a slot is free."""
+
+    caller: LoopCaller
+    batch: pa.RecordBatch
+    results: RowResults = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.results = RowResults(self.caller.function, self.batch.num_rows)
+
+    async def piece(self) -> Piece:
+        async with anyio.create_task_group() as tasks, self.caller.line:
+            for row, given in enumerate(rows_of(self.batch)):
+                await self.caller.slots.acquire()
+                tasks.start_soon(self._row, row, given, tasks.cancel_scope)
+        return self.results.piece()
+
+    async def _row(self, row: int, given: tuple[Any, ...], all_rows: anyio.CancelScope) -> None:
+        try:
+            error = await self._attempts(row, given)
+        finally:
+            self.caller.slots.release()
+        if error is not None:
+            self.results.raised(row, error)
+            if self.results.is_over:
+                all_rows.cancel()
+
+    async def _attempts(self, row: int, given: tuple[Any, ...]) -> BaseException | None:
+        """Call until the row has a result; else the last error."""
+        function, stage = self.caller.function, self.caller.stage
+        attempt = 1
+        while True:
+            await self._wait_for_rate()
+            try:
+                self.results.returned(row, await _within(function, function.arguments.call(self.caller.called, given)))
+            except (Exception, RowTimedOut) as error:  # noqa: BLE001 - whatever a user's row raises
+                what = _what(function, error)
+                if not may_try_again(what, attempt, function.retries):
+                    return error
+                await wait_to_try_again(function, attempt, what.reason, stage)
+                attempt += 1
+            else:
+                return None
+
+    async def _wait_for_rate(self) -> None:
+        if self.caller.bucket is not None:
+            clock = self.caller.stage.clock
+            await clock.sleep(self.caller.bucket.take(clock.now()))
+
+
+async def _within(function: UserFunction, awaitable: Awaitable[Any]) -> Any:
+    """The result of `awaitable`, in `timeout_s` at most."""
+    if function.timeout_s is None:
+        return await awaitable
+    with anyio.move_on_after(function.timeout_s):
+        return await awaitable
+    raise RowTimedOut
+
+
+def _what(function: UserFunction, error: BaseException) -> UdfError:
+    """`error` as the run sees it."""
+    if isinstance(error, RowTimedOut):
+        return UdfTimeout(function.name, f"took longer than {function.timeout_s} s")
+    return raised(function.name, error)

@@ -1,0 +1,157 @@
+"""The workers of an engine: one pool a user function, kept between runs so that what is built is built once.
+
+A pool serves one stage at a time; a stage that finds its function's pool in use gets another, so that no stage waits
+for a worker that another stage holds. A stage always has one worker, and up to `processes`. Idle workers beyond that
+number are ended, those used longest ago first. When the engine closes all workers are ended and waited for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+
+from brim.errors import PlanError
+from brim.io.workers.devices import Devices
+from brim.io.workers.in_process import ProcessCaller
+from brim.io.workers.in_thread import ThreadCaller
+from brim.io.workers.on_loop import LoopCaller
+from brim.io.workers.payload import HAS_MEMFD
+from brim.io.workers.pickled import pickled
+from brim.io.workers.pool import Pool
+from brim.io.workers.process import WorkerFacts
+from brim.limits import Limits
+from brim.operators.protocol import Caller, Clock, SpillSpace, Stage, Threads
+from brim.operators.raised import raised
+from brim.operators.user_function import UserFunction
+
+
+@dataclass(eq=False, slots=True)
+class WorkerPools:
+    """`Workers` of the operator protocol. Opened by `open_pools`."""
+
+    limits: Limits
+    clock: Clock
+    threads: Threads
+    spill: SpillSpace
+    tasks: TaskGroup
+    devices: Devices
+    pools: list[Pool] = field(default_factory=list)
+
+    @property
+    def facts(self) -> tuple[WorkerFacts, ...]:
+        """What is known of each worker process that lives."""
+        return tuple(facts for pool in self.pools for facts in pool.facts)
+
+    @asynccontextmanager
+    async def open(self, function: UserFunction, stage: Stage) -> AsyncIterator[Caller]:
+        """`function`, ready to be called by `stage`; leaving the block leaves its calls. Workers stay for the next."""
+        if function.backend == "process":
+            async with self._processes(function, stage) as caller:
+                yield caller
+        elif function.backend == "thread":
+            yield ThreadCaller(function, stage)
+        else:
+            loop_caller = LoopCaller(function, stage, _built(function))
+            try:
+                yield loop_caller
+            finally:
+                await loop_caller.aclose()
+
+    async def measure(self, function: UserFunction) -> int:
+        """Start a worker of `function` if none is there; the bytes it holds when it is ready, before any call.
+
+        Raises:
+            UdfError: the function cannot be built there, with the traceback.
+            WorkerDied: the process ended before it was ready.
+            PlanError: the function cannot be sent to a process, or its devices are not the engine's.
+        """
+        pool = await self._pool(function)
+        pool.failed = None
+        await pool.ready()
+        return pool.base_bytes
+
+    @asynccontextmanager
+    async def _processes(self, function: UserFunction, stage: Stage) -> AsyncIterator[Caller]:
+        pool = await self._pool(function)
+        pool.enter(stage.tell)
+        caller = ProcessCaller(pool, stage)
+        try:
+            yield caller
+        finally:
+            caller.close()
+            pool.leave()
+            self._end_idle()
+
+    async def _pool(self, function: UserFunction) -> Pool:
+        """A pool of `function` that serves nobody; a new one where there is none."""
+        data = await self.threads.run(pickled, function)
+        same = [pool for pool in self.pools if pool.pickled == data]
+        for pool in same:
+            if pool.is_idle:
+                self.pools.remove(pool)
+                self.pools.append(pool)  # used last
+                return pool
+        in_use = sum(len(pool.workers) for pool in same)
+        size = max(1, min(self._most(function), self.limits.processes - in_use))
+        pool = Pool(function, data, size, self._folder(), self.clock, self.tasks, self.devices)
+        self.pools.append(pool)
+        return pool
+
+    def _most(self, function: UserFunction) -> int:
+        most = min(function.concurrency or self.limits.processes, self.limits.processes)
+        if not function.gpus:
+            return most
+        if not (pinned := self.devices.most(function.gpus)):
+            given = f"gpus={function.gpus} where the engine has {self.devices.count}"
+            raise PlanError(f"{function.name}: {given}; say brim.Engine(gpus=...)")
+        return min(most, pinned)
+
+    def _folder(self) -> str | None:
+        """Where payloads lie that cannot lie in anonymous memory."""
+        return None if HAS_MEMFD else str(self.spill.folder)
+
+    def _end_idle(self) -> None:
+        """End the workers of idle pools that are too many."""
+        workers = sum(len(pool.workers) for pool in self.pools)
+        for pool in [pool for pool in self.pools if pool.is_idle]:
+            if workers > self.limits.processes:
+                workers -= len(pool.workers)
+                pool.hang_up("idle")
+                self.pools.remove(pool)
+
+    def close(self) -> None:
+        """Start nothing any more."""
+        for pool in self.pools:
+            pool.close()
+
+
+@asynccontextmanager
+async def open_pools(
+    *,
+    limits: Limits,
+    clock: Clock,
+    random: Random,  # noqa: ARG001 - engines open all their rooms with the same things
+    threads: Threads,
+    spill: SpillSpace,
+) -> AsyncIterator[WorkerPools]:
+    """The workers of an engine with these `limits`; leaving the block ends every worker and waits until it is gone."""
+    async with anyio.create_task_group() as tasks:
+        pools = WorkerPools(limits, clock, threads, spill, tasks, Devices(int(limits.gpus)))
+        try:
+            yield pools
+        finally:
+            pools.close()
+            tasks.cancel_scope.cancel()
+
+
+def _built(function: UserFunction) -> Callable[..., Any]:
+    try:
+        return function.build()
+    except Exception as error:
+        raise raised(function.name, error) from error

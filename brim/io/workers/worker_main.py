@@ -1,0 +1,197 @@
+"""The main program of a worker process: build one function, then call it on what the engine sends, until it hangs up.
+
+It dies with the engine: the kernel kills it when the engine's thread is gone (Linux), and a thread of its own watches
+the channel, whatever the function does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import cloudpickle
+
+from brim.errors import UdfError
+from brim.io.workers.channel import BlockingChannel
+from brim.io.workers.messages import Alive, Finished, Invoke, Made, Message, Next, Raised, Ready, Start, Stop
+from brim.io.workers.own_memory import base_bytes, peak_bytes, reset_peak
+from brim.io.workers.payload import Payload, read_batch, read_bytes
+from brim.operators.apply_function import Applied
+from brim.operators.protocol import Piece
+from brim.operators.raised import raised
+from brim.operators.row_results import RowTimedOut
+from brim.operators.user_function import UserFunction
+
+_PR_SET_PDEATHSIG = 1
+LAST_SECONDS = 0.5  # between the engine's end of the channel closing and our own end
+ALIVE_SHARE = 4  # messages that rows move on, in the time one row may take
+
+
+def main(descriptor: str, engine: str) -> None:
+    """Serve the engine, process `engine`, on the inherited socket `descriptor`."""
+    _die_with(int(engine))
+    faulthandler.enable()
+    connection = socket.socket(fileno=int(descriptor))
+    connection.set_inheritable(False)
+    threading.Thread(target=_watch, args=(connection,), daemon=True).start()
+    with suppress(BrokenPipeError, ConnectionResetError):  # the engine is gone
+        _Worker(BlockingChannel(connection)).serve()
+    sys.stdout.flush()
+
+
+def _die_with(engine: int) -> None:
+    """Let the kernel kill this process when the engine dies; the engine may have died before."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != engine:
+        os._exit(1)
+
+
+def _watch(connection: socket.socket) -> None:
+    """End the process soon after the engine has hung up, even while the function computes."""
+    hang_up = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
+    poll = select.poll()
+    poll.register(connection.fileno(), hang_up)
+    while not any(event & hang_up for _, event in poll.poll()):
+        pass
+    time.sleep(LAST_SECONDS)
+    os._exit(1)
+
+
+@dataclass(eq=False, slots=True)
+class _Worker:
+    """One function and the calls that were sent ahead."""
+
+    channel: BlockingChannel
+    folder: str | None = None
+    waiting: deque[tuple[Invoke, int]] = field(default_factory=deque)
+    current: int = 0
+
+    def serve(self) -> None:
+        """Build, then call until the engine hangs up."""
+        first = self.channel.receive()
+        if first is None:
+            return
+        start, (descriptor,) = first
+        assert isinstance(start, Start)
+        self.folder = start.folder
+        try:
+            applied = self._build(read_bytes(descriptor))
+        except BaseException as error:  # noqa: BLE001 - whatever importing and constructing may raise
+            self._send_error(0, raised("the function", error))
+            return
+        gc.collect()
+        self.channel.send(Ready(base_bytes()))
+        while (work := self._next_work()) is not None:
+            self._call(applied, *work)
+
+    def _build(self, data: bytes) -> Applied:
+        function: UserFunction = cloudpickle.loads(data)  # our own engine's bytes, over an inherited descriptor
+        limit: Callable[[], AbstractContextManager[None]] = nullcontext
+        if function.kind == "row" and function.timeout_s is not None:
+            signal.signal(signal.SIGALRM, _time_out)
+            limit = _RowLimit(function.timeout_s, self._tell_alive).entered
+        return Applied(function, function.build(), limit)
+
+    def _next_work(self) -> tuple[Invoke, int] | None:
+        """The next call, sent ahead or awaited."""
+        while not self.waiting:
+            if (message := self.channel.receive()) is None:
+                return None
+            self._sort(*message)
+        return self.waiting.popleft()
+
+    def _sort(self, message: Message, fds: list[int]) -> None:
+        """Keep a call for later; a `Stop` of a call that has ended, or that waits, needs no answer."""
+        if isinstance(message, Invoke):
+            self.waiting.append((message, fds[0]))
+
+    def _call(self, applied: Applied, invoke: Invoke, descriptor: int) -> None:
+        self.current = invoke.call
+        pieces = applied.pieces(read_batch(descriptor), invoke.piece_bytes)
+        many = applied.function.kind == "batch"
+        try:
+            self._send_pieces(invoke.call, pieces, many=many)
+        except UdfError as error:
+            self._send_error(invoke.call, error)
+        except (BrokenPipeError, ConnectionResetError):
+            raise
+        except BaseException as error:  # noqa: BLE001 - such as KeyboardInterrupt or an OSError of the payload
+            self._send_error(invoke.call, raised(applied.function.name, error))
+
+    def _send_pieces(self, call: int, pieces: Iterator[Piece], *, many: bool) -> None:
+        """Make and send a piece, each time one is asked for."""
+        while True:
+            reset_peak()
+            started = time.perf_counter()
+            piece = next(pieces, None)
+            if piece is None:
+                self.channel.send(Finished(call))
+                return
+            self._send_piece(Made(call, not many, time.perf_counter() - started, peak_bytes()), piece)
+            del piece
+            if not many or not self._is_wanted(call):
+                return
+
+    def _send_piece(self, made: Made, piece: Piece) -> None:
+        batches = [piece.batch] if piece.failed is None else [piece.batch, piece.failed]
+        with ExitStack() as stack:
+            payloads = [stack.enter_context(closing(Payload.create(self.folder))) for _ in batches]
+            for payload, batch in zip(payloads, batches, strict=True):
+                payload.write(batch)
+            self.channel.send(made, [payload.fd for payload in payloads])
+
+    def _is_wanted(self, call: int) -> bool:
+        """Wait until the next piece of `call` is asked for, or is not wanted any more."""
+        while (message := self.channel.receive()) is not None:
+            match message[0]:
+                case Next(call=asked) if asked == call:
+                    return True
+                case Stop(call=stopped) if stopped == call:
+                    return False
+            self._sort(*message)
+        return False
+
+    def _send_error(self, call: int, error: UdfError) -> None:
+        self.channel.send(Raised(call, type(error).__name__, error.reason, error.traceback))
+
+    def _tell_alive(self) -> None:
+        self.channel.send(Alive(self.current))
+
+
+@dataclass(eq=False, slots=True)
+class _RowLimit:
+    """Interrupts a row that takes longer than `timeout_s`, and tells now and then that rows move on."""
+
+    timeout_s: float
+    tell_alive: Callable[[], None]
+    told_at: float = 0.0
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        if (now := time.monotonic()) - self.told_at > self.timeout_s / ALIVE_SHARE:
+            self.told_at = now
+            self.tell_alive()
+        signal.setitimer(signal.ITIMER_REAL, self.timeout_s)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _time_out(_signal: int, _frame: FrameType | None) -> Any:
+    raise RowTimedOut

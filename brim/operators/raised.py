@@ -1,0 +1,45 @@
+"""What a user function raised, as the run sees it: text, because the exception may exist only in a worker."""
+
+from __future__ import annotations
+
+import traceback
+
+from brim.errors import UdfError
+
+REASON_CHARS, TRACE_CHARS = 500, 8000
+
+
+def raised(name: str, error: BaseException) -> UdfError:
+    """What `error`, raised in function `name`, is to the run: its text, because it may exist only in a worker.
+
+    >>> raised("f", ValueError("no")).reason
+    'ValueError: no'
+    """
+    if isinstance(error, UdfError):
+        return error
+    reason = f"{type(error).__name__}: {_text_of(error)}"[:REASON_CHARS]
+    trace = error.__traceback__
+    while trace is not None and _is_ours(trace.tb_frame.f_globals.get("__name__", "")):
+        trace = trace.tb_next
+    try:
+        lines = "".join(traceback.format_exception(type(error), error, trace))
+    except Exception as broken:  # noqa: BLE001 - an exception whose own text raises
+        lines = f"{type(error).__name__} (its traceback cannot be shown: {type(broken).__name__})"
+    lines = lines if len(lines) <= TRACE_CHARS else f"...{lines[-TRACE_CHARS:]}"
+    return UdfError(name, clean(reason), traceback=clean(lines))
+
+
+def clean(text: str) -> str:
+    """`text` without lone surrogates, which neither Arrow nor JSON can carry."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:  # noqa: BLE001 - as above
+        return f"(its text cannot be shown: {type(broken).__name__})"
+
+
+def _is_ours(module: str) -> bool:
+    return module.startswith(("brim.operators.", "brim.io.workers."))
