@@ -17,7 +17,7 @@ from brim.errors import UdfError, WorkerDied
 from brim.operators.attempts import may_try_again, wait_to_try_again
 from brim.operators.blame import Blame
 from brim.operators.failed_rows import failed_rows, moved
-from brim.operators.protocol import Caller, Piece, Stage
+from brim.operators.protocol import Call, Caller, Piece, Stage
 from brim.operators.rate_limit import TokenBucket
 from brim.operators.row_results import RESULT
 from brim.operators.user_function import UserFunction
@@ -46,51 +46,88 @@ class Judge:
         where rows may not fail, and `WorkerDied`.
         """
         if self.function.on_error == "raise":
-            piece = await self._attempts(arguments, first_row)
+            (piece,) = await self._attempts(arguments, first_row)
             if piece.failed is not None:
                 raise self._row_error(piece.failed, first_row)
             return piece
-        blame: Blame[Piece] = Blame(arguments.num_rows)
+        blame, failed = await self._blamed(arguments, first_row)
+        parts = {row: pa.nulls(1, self.function.return_type) for row, _ in blame.blamed}
+        for start, (piece,) in blame.done:
+            parts[start] = piece.batch[RESULT]
+            if piece.failed is not None:
+                failed.append(moved(piece.failed, range(start, start + piece.batch.num_rows)))
+        column = _concat([parts[start] for start in sorted(parts)])
+        batch = pa.RecordBatch.from_arrays([column], names=[RESULT])
+        return Piece(batch, pa.concat_batches(failed).sort_by("row") if failed else None)
+
+    async def batches(
+        self, batch: pa.RecordBatch, first_row: int
+    ) -> tuple[list[pa.RecordBatch], pa.RecordBatch | None]:
+        """All that the function makes of `batch`, and the rows that failed and were left out."""
+        if self.function.on_error == "raise":
+            return [piece.batch for piece in await self._attempts(batch, first_row)], None
+        blame, failed = await self._blamed(batch, first_row)
+        return [piece.batch for _, pieces in blame.done for piece in pieces], failed[0] if failed else None
+
+    async def next_piece(self, call: Call, first_row: int, rows: int) -> Piece | None:
+        """The next piece of a call that is made once; its errors name the rows."""
+        try:
+            return await call.next_piece()
+        except UdfError as error:
+            raise self._placed(error, first_row, rows) from error
+
+    async def _blamed(
+        self, arguments: pa.RecordBatch, first_row: int
+    ) -> tuple[Blame[list[Piece]], list[pa.RecordBatch]]:
+        """The parts of `arguments` that came out well, and the record of the rows that make a call fail, if any."""
+        blame: Blame[list[Piece]] = Blame(arguments.num_rows)
         traces: list[str] = []
         while (part := blame.part) is not None:
             start, stop = part
             again = stop - start in (1, arguments.num_rows)  # parts in between only narrow the search
+            rows = arguments.slice(start, stop - start)
             try:
-                blame.succeeded(
-                    await self._attempts(arguments.slice(start, stop - start), first_row + start, again=again)
-                )
+                blame.succeeded(await self._attempts(rows, first_row + start, again=again))
             except UdfError as error:
                 blame.failed(_text(error))
                 if stop - start == 1:
                     traces.append(error.traceback)
-        return self._joined(blame, traces)
+        record = failed_rows([row for row, _ in blame.blamed], [reason for _, reason in blame.blamed], traces)
+        return blame, [] if record is None else [record]
 
-    async def _attempts(self, arguments: pa.RecordBatch, first_row: int, *, again: bool = True) -> Piece:
-        """The piece of a call, tried again where it failed, or where rows of it did."""
+    async def _attempts(self, arguments: pa.RecordBatch, first_row: int, *, again: bool = True) -> list[Piece]:
+        """All pieces of a call, tried again where it failed, or where rows of it did."""
         retries, attempt = self.function.retries if again else 0, 1
         while True:
             try:
-                piece = await self._call(arguments)
+                pieces = await self._call(arguments)
                 break
             except (UdfError, WorkerDied) as error:
                 if not may_try_again(error, attempt, retries):
                     raise self._placed(error, first_row, arguments.num_rows) from error
                 await wait_to_try_again(self.function, attempt, str(error), self.stage)
                 attempt += 1
-        while piece.failed is not None and attempt <= retries and self.function.backend != "async":
-            await wait_to_try_again(self.function, attempt, piece.failed["error"][0].as_py(), self.stage)
-            rows = piece.failed["row"].to_numpy()
-            piece = _replaced(piece, rows, await self._call(arguments.take(pa.array(rows))))
+        while (failed := pieces[0].failed if pieces else None) is not None and attempt <= retries:
+            if self.function.backend == "async":  # it has tried each row again itself
+                break
+            await wait_to_try_again(self.function, attempt, failed["error"][0].as_py(), self.stage)
+            rows = failed["row"].to_numpy()
+            pieces = [_replaced(pieces[0], rows, *await self._call(arguments.take(pa.array(rows))))]
             attempt += 1
-        return piece
+        return pieces
 
-    async def _call(self, arguments: pa.RecordBatch) -> Piece:
+    async def _call(self, arguments: pa.RecordBatch) -> list[Piece]:
+        await self.wait_for_rate(arguments.num_rows)
+        call, pieces = self.caller.call(arguments), []
+        while (piece := await call.next_piece()) is not None:
+            pieces.append(piece)
+        return pieces
+
+    async def wait_for_rate(self, rows: int) -> None:
+        """Wait until one more call may begin, or `rows` more of a row function."""
         if self.bucket is not None:
-            calls = arguments.num_rows if self.function.kind == "row" else 1
+            calls = rows if self.function.kind == "row" else 1
             await self.stage.clock.sleep(self.bucket.take(self.stage.clock.now(), calls))
-        piece = await self.caller.call(arguments).next_piece()
-        assert piece is not None
-        return piece
 
     def _placed(self, error: UdfError | WorkerDied, first_row: int, rows: int) -> UdfError | WorkerDied:
         if isinstance(error, WorkerDied) or error.rows:
@@ -108,20 +145,6 @@ class Judge:
             return UdfError(self.function.name, first["error"], where, first["traceback"])
         made: UdfError = known(self.function.name, reason, where, first["traceback"])
         return made
-
-    def _joined(self, blame: Blame[Piece], traces: list[str]) -> Piece:
-        """The parts as one column; rows that were blamed are null."""
-        rows, reasons = [row for row, _ in blame.blamed], [reason for _, reason in blame.blamed]
-        failed = [failed_rows(rows, reasons, traces)]
-        parts: dict[int, pa.Array] = {row: pa.nulls(1, self.function.return_type) for row in rows}
-        for start, piece in blame.done:
-            parts[start] = piece.batch[RESULT]
-            if piece.failed is not None:
-                failed.append(moved(piece.failed, range(start, start + piece.batch.num_rows)))
-        column = _concat([parts[start] for start in sorted(parts)])
-        every = [record for record in failed if record is not None]
-        batch = pa.RecordBatch.from_arrays([column], names=[RESULT])
-        return Piece(batch, pa.concat_batches(every).sort_by("row") if every else None)
 
 
 def _replaced(piece: Piece, rows: Any, again: Piece) -> Piece:
