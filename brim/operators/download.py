@@ -146,6 +146,8 @@ class _Run:
     asked: Lend | None = None
     asking: anyio.CancelScope | None = None
     flush_wanted: bool = False
+    idle: list[anyio.CancelScope] = field(default_factory=list)
+    wanting: int = 0
 
     def __post_init__(self) -> None:
         step = self.operator.step
@@ -184,7 +186,7 @@ class _Run:
                 row.finish()
                 self.change()
                 continue
-            while self.short:  # more answers would only wait for memory
+            while self.short or self.wanting:  # more answers would only wait for memory
                 await self.changed.wait()
             slot = _Slot(self.slots)
             await slot.take()
@@ -210,7 +212,7 @@ class _Run:
     async def _attempt(self, row: Row, slot: _Slot) -> None:
         assert row.url is not None
         await self._lent(row)
-        await slot.take()
+        await self._connect(slot)
         try:
             store = self.stage.stores.store(row.url)
         except PlanError as error:
@@ -238,13 +240,33 @@ class _Run:
         row.least = least
         row.want = max(least, better, row.want or 0)
         self.change()
-        with anyio.move_on_after(IDLE_S):
+        await self._lent_soon(row)
+        if row.unmet:
+            body.park()
+            slot.free()
             await self._lent(row)
-            return
-        body.park()
-        slot.free()
-        await self._lent(row)
-        await slot.take()
+            await self._connect(slot)
+
+    async def _lent_soon(self, row: Row) -> None:
+        """Wait for memory with a connection in hand, as long as nobody who has memory wants that."""
+        with anyio.move_on_after(0 if self.wanting else IDLE_S) as idle:
+            self.idle.append(idle)
+            try:
+                await self._lent(row)
+            finally:
+                if idle in self.idle:
+                    self.idle.remove(idle)
+
+    async def _connect(self, slot: _Slot) -> None:
+        """Take a connection for a row that has its memory, if need be from one that waits for memory."""
+        if self.idle and not slot.held and not self.slots.value:
+            self.idle.pop().cancel()
+        self.wanting += 1
+        try:
+            await slot.take()
+        finally:
+            self.wanting -= 1
+            self.change()
 
     async def _lent(self, row: Row) -> None:
         while row.unmet:
