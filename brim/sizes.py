@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from brim.arrow_pool import arrow_pool
 from brim.errors import PlanError
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -61,7 +62,7 @@ def owned(batch: pa.RecordBatch) -> pa.RecordBatch:
     seen = batch.nbytes
     if held_bytes(batch) <= 2 * seen + 4 * KIB:
         return batch
-    return pa.concat_batches([batch])
+    return pa.concat_batches([batch], memory_pool=arrow_pool())
 
 
 def cut(batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:

@@ -50,7 +50,7 @@ class TrackedSpill:
     files: list[Any] = field(default_factory=list)
 
     def create(self, name: str) -> Any:
-        self.files.append(tempfile.TemporaryFile())
+        self.files.append(tempfile.TemporaryFile())  # noqa: SIM115
         return self.files[-1]
 
 
@@ -166,9 +166,8 @@ class Computing:
 
     async def run(self, inboxes: Any, outbox: Any, stage: Any) -> None:
         async for batch in inboxes[0]:
-            with await stage.memory.work(int(self.share * 20 * FLOOR)):
-                with stage.waiting("disk"):
-                    await stage.clock.sleep(0.01)
+            with await stage.memory.work(int(self.share * 20 * FLOOR)), stage.waiting("disk"):
+                await stage.clock.sleep(0.01)
             await outbox.send(batch)
 
 
@@ -345,7 +344,7 @@ def _rows_of(tree: Tree) -> list[int]:
             return below[0][:count]
         case OneAfterAnother() | InTurn():
             return [value for part in below for value in part]
-        case Transform(open_kernel=make) if isinstance(made := make(), Odd):
+        case Transform(open_kernel=make) if isinstance(make(), Odd):
             return [value for value in below[0] if value % 2]
         case _:
             return below[0]

@@ -21,6 +21,7 @@ from brim.io.columns import check_selection
 from brim.io.corrupt_input import reading
 from brim.io.hive import partition_schema, partition_values
 from brim.io.normalise import check_fields, conform, plain_schema
+from brim.io.parquet_file import open_parquet
 from brim.io.paths import DataFile, Paths, describe_files, find_files
 from brim.io.pieces import pieces
 from brim.io.prune import Range, may_match
@@ -332,9 +333,7 @@ class RowGroup:
         assert self.opened is not None, "a file that was not opened has no steps"
         skip = self.position
         where = f"row group {self.index}"
-        file = pq.ParquetFile(
-            self.data.path, metadata=self.opened.footer, buffer_size=BUFFER_BYTES, pre_buffer=False, memory_map=False
-        )
+        file = open_parquet(self.data.path, metadata=self.opened.footer, buffer_size=BUFFER_BYTES)
         with file:
             batches = file.iter_batches(
                 batch_size=step, row_groups=[self.index], columns=list(self.source.stored_columns), use_threads=False

@@ -8,6 +8,7 @@ window always moves when calls end.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -15,7 +16,6 @@ from typing import Generic, Self, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 T = TypeVar("T")
 
@@ -41,20 +41,22 @@ class Ordered(Generic[T]):
     send: Callable[[T], Awaitable[None]]
     _tasks: TaskGroup = field(init=False)
     _slots: anyio.Semaphore = field(init=False)
-    _line: MemoryObjectSendStream[_Place[T]] = field(init=False)
+    _line: deque[_Place[T]] = field(default_factory=deque)
+    _added: anyio.Event = field(default_factory=anyio.Event)
+    _closed: bool = False
 
     async def __aenter__(self) -> Self:
         self._slots = anyio.Semaphore(self.limit)
-        self._line, places = anyio.create_memory_object_stream[_Place[T]](self.limit)
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
-        self._tasks.start_soon(self._send_in_order, places)
+        self._tasks.start_soon(self._send_in_order)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        self._line.close()
+        self._closed = True
+        self._added.set()
         return await self._tasks.__aexit__(kind, error, trace)
 
     async def slot(self) -> None:
@@ -64,16 +66,22 @@ class Ordered(Generic[T]):
     def add(self, item: T) -> None:
         """Start the work on `item` in the place that `slot` waited for."""
         place = _Place(item)
-        self._line.send_nowait(place)
+        self._line.append(place)
+        self._added.set()
         self._tasks.start_soon(self._work, place)
 
     async def _work(self, place: _Place[T]) -> None:
         await self.work(place.item)
         place.done.set()
 
-    async def _send_in_order(self, places: MemoryObjectReceiveStream[_Place[T]]) -> None:
-        with places:
-            async for place in places:
-                await place.done.wait()
-                await self.send(place.item)
-                self._slots.release()
+    async def _send_in_order(self) -> None:
+        while self._line or not self._closed:
+            if not self._line:
+                self._added = anyio.Event()
+                await self._added.wait()
+                continue
+            place = self._line[0]
+            await place.done.wait()
+            await self.send(place.item)
+            self._line.popleft()
+            self._slots.release()

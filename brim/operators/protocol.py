@@ -106,6 +106,9 @@ class Threads(Protocol):
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call `function` off the loop; a cancellation waits for the call to end."""
 
+    async def wait(self, function: Callable[..., T], *arguments: Any) -> T:
+        """As `run`, for what may wait for the outside without end: it takes no place of those that compute."""
+
 
 class Clock(Protocol):
     """Monotonic seconds, and sleeping in them."""

@@ -31,7 +31,7 @@ def pad_bytes(memory: int) -> int:
 
 
 def floors_of(operators: Sequence[Operator], floor_bytes: int) -> int:
-    """All floors when a batch's floor is `floor_bytes`: in every stage's hand, on every edge, in the consumer's hand."""
+    """All floors, when a batch's is `floor_bytes`: of every stage, of every edge, and of the consumer."""
     return sum(operator.floor_bytes(floor_bytes) for operator in operators) + (len(operators) + 1) * floor_bytes
 
 

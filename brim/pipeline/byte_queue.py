@@ -69,7 +69,7 @@ class ByteQueue:
     _batches: int = 0
 
     def __post_init__(self) -> None:
-        self.writer.on_reserve = lambda: self._room.set()
+        self.writer.on_reserve = self._hurry
 
     @property
     def rank(self) -> float:
@@ -135,19 +135,19 @@ class ByteQueue:
                 while self._entries and not self.reader_gone and not self.writer.oversize:
                     self._room = anyio.Event()
                     await self._room.wait()
-            if self.reader_gone:
-                raise ReaderGone
         except BaseException:
             parcel.drop()
             raise
-        self._append(_Entry(parcel, batch.num_rows, size))
+        self._append_parcel(parcel, size)
 
     async def _send_to_disk(self, batch: pa.RecordBatch, size: int) -> None:
-        parcel = await self.oversize.wrap(batch, 0, self.writer)
+        self._append_parcel(await self.oversize.wrap(batch, 0, self.writer), size)
+
+    def _append_parcel(self, parcel: Parcel, size: int) -> None:
         if self.reader_gone:
             parcel.drop()
             raise ReaderGone
-        self._append(_Entry(parcel, batch.num_rows, size))
+        self._append(_Entry(parcel, parcel.rows, size))
 
     def __aiter__(self) -> AsyncIterator[pa.RecordBatch]:
         return self
@@ -197,6 +197,10 @@ class ByteQueue:
         if self._entries:
             lent, self._entries[0].lent = self._entries[0].lent, 0
             self.ledger.repay(Kind.AHEAD, lent)
+        self._room.set()
+
+    def _hurry(self) -> None:
+        """Wake a sender that waits for room: its stage holds the oversize reserve now."""
         self._room.set()
 
     def close_writer(self) -> None:

@@ -202,6 +202,8 @@ class Expr:
         >>> col("a").is_in([1, 2])
         col("a").is_in([1, 2])
         """
+        if isinstance(values, (Name, bytes)) or not (isinstance(values, Expr) or hasattr(values, "__iter__")):
+            raise PlanError(f"is_in takes several values, such as [{values!r}]")
         choices = values if isinstance(values, Expr) else literal_of([*values])
         return call("is_in", self, choices, nulls_equal=nulls_equal)
 

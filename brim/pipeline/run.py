@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from brim.errors import BrimError, Stalled, StageFailed
+from brim.errors import BrimError, StageFailed, Stalled
 from brim.events import Fact, Waits
 from brim.operators.protocol import ReaderGone
 from brim.pipeline.byte_queue import ByteQueue
@@ -96,7 +96,7 @@ class Run:
             except* ReaderGone:
                 pass  # downstream has enough: an ordinary end
             outbox.close_writer()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever an operator raises is the failure of its stage
             cause = _first_leaf(error)
             raise StageFailed(stage.name, stage.id, f"{type(cause).__name__}: {cause}") from cause
         finally:

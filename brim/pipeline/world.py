@@ -1,9 +1,9 @@
-"""What all stages of an engine share: memory, threads, time, chance, stores, workers, disk. Passed in, never looked up."""
+"""What all stages of an engine share: memory, threads, time, chance, stores, workers, disk. It is passed in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
 
@@ -15,6 +15,8 @@ from brim.pipeline.ledger import Ledger
 from brim.pipeline.oversize import Oversize
 
 T = TypeVar("T")
+
+WAITING_THREADS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class LimitedThreads:
     """anyio's worker threads, at most as many at once as the limiter of the engine has tokens."""
 
     limiter: anyio.CapacityLimiter
+    waiting: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(WAITING_THREADS))
 
     @property
     def count(self) -> int:
@@ -53,3 +56,6 @@ class LimitedThreads:
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         return await anyio.to_thread.run_sync(function, *arguments, limiter=self.limiter)
+
+    async def wait(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await anyio.to_thread.run_sync(function, *arguments, limiter=self.waiting)

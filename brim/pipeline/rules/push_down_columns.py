@@ -1,11 +1,12 @@
 """Push down columns: a column that nobody reads is not read, not computed and not carried along.
 
-    >>> import pyarrow as pa
-    >>> from brim.io.in_memory import arrow_source
-    >>> from brim.operators.expressions.tree import Column
-    >>> scan = Scan("scan-1", arrow_source(pa.table({"a": [1], "b": [2]})))
-    >>> push_down_columns(Project("select-2", scan, (("b", Column("b")),))).input.schema.names
-    ['b']
+>>> import pyarrow as pa
+>>> from brim.io.in_memory import arrow_source
+>>> from brim.pipeline.nodes import Project, Scan
+>>> from brim.operators.expressions.tree import Column
+>>> scan = Scan("scan-1", arrow_source(pa.table({"a": [1], "b": [2]})))
+>>> push_down_columns(Project("select-2", scan, (("b", Column("b")),))).input.schema.names
+['b']
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from brim.pipeline.nodes import (
 
 
 def push_down_columns(node: Node) -> Node:
+    """Read, compute and carry only the columns that somebody reads."""
     return _prune(node, set(node.schema.names))
 
 

@@ -1,15 +1,16 @@
 """Push down filters: rows that are not wanted go before work is done on them, and into Parquet's statistics.
 
-    >>> import pyarrow as pa
-    >>> from brim.io.in_memory import arrow_source
-    >>> from brim.operators.expressions.tree import Call, Column, literal
-    >>> scan = Scan("scan-1", arrow_source(pa.table({"a": [1]})))
-    >>> select = Project("select-2", scan, (("b", Column("a")),))
-    >>> node = Filter("filter-3", select, Call("greater", (Column("b"), literal(0))))
-    >>> pushed = push_down_filters(node)
-    >>> pushed.id, pushed.input.predicate
-    ('select-2', Call(function='greater', arguments=(Column(name='a'), Literal(value=<pyarrow.Int64Scalar: 0>, type=None)), options=()))
-"""  # noqa: E501 - a doctest's output
+>>> import pyarrow as pa
+>>> from brim.io.in_memory import arrow_source
+>>> from brim.pipeline.nodes import Filter, Project, Scan
+>>> from brim.operators.expressions.tree import Call, Column, describe, literal
+>>> scan = Scan("scan-1", arrow_source(pa.table({"a": [1]})))
+>>> select = Project("select-2", scan, (("b", Column("a")),))
+>>> node = Filter("filter-3", select, Call("greater", (Column("b"), literal(0))))
+>>> pushed = push_down_filters(node)
+>>> pushed.id, describe(pushed.input.predicate)
+('select-2', 'col("a") > 0')
+"""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from brim.pipeline.nodes import ApplyStep, Concat, Explode, Filter, IntoBatches,
 
 
 def push_down_filters(node: Node) -> Node:
+    """Filter as far down as the rows allow, each part of a conjunction by itself."""
     return transform(node, _push)
 
 

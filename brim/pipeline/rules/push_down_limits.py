@@ -1,12 +1,13 @@
 """Push down limits: rows beyond a limit are not downloaded, decoded or read.
 
-    >>> import pyarrow as pa
-    >>> from brim.io.in_memory import arrow_source
-    >>> from brim.operators.expressions.tree import Column
-    >>> scan = Scan("scan-1", arrow_source(pa.table({"a": [1]})))
-    >>> node = Limit("limit-3", Project("select-2", scan, (("b", Column("a")),)), 10)
-    >>> push_down_limits(node).input.id
-    'limit-3'
+>>> import pyarrow as pa
+>>> from brim.io.in_memory import arrow_source
+>>> from brim.pipeline.nodes import Limit, Project, Scan
+>>> from brim.operators.expressions.tree import Column
+>>> scan = Scan("scan-1", arrow_source(pa.table({"a": [1]})))
+>>> node = Limit("limit-3", Project("select-2", scan, (("b", Column("a")),)), 10)
+>>> push_down_limits(node).input.id
+'limit-3'
 """
 
 from __future__ import annotations

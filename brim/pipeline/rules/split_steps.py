@@ -1,14 +1,15 @@
 """Split steps: what waits, calls Python or inflates inside an expression becomes a node of its own.
 
-    >>> import pyarrow as pa
-    >>> from brim.operators.decompress import Decompress
-    >>> from brim.operators.expressions.tree import Apply, Column
-    >>> from brim.io.in_memory import arrow_source
-    >>> scan = Scan("scan-1", arrow_source(pa.table({"body": [b""]})))
-    >>> node = Project("select-2", scan, (("text", Apply(Decompress("gzip"), (Column("body"),))),))
-    >>> split = split_steps(node)
-    >>> split.expressions, split.input.id
-    ((('text', Column(name='text')),), 'select-2.decompress')
+>>> import pyarrow as pa
+>>> from brim.operators.decompress import Decompress
+>>> from brim.operators.expressions.tree import Apply, Column
+>>> from brim.io.in_memory import arrow_source
+>>> from brim.pipeline.nodes import Project, Scan
+>>> scan = Scan("scan-1", arrow_source(pa.table({"body": [b""]})))
+>>> node = Project("select-2", scan, (("text", Apply(Decompress("gzip"), (Column("body"),))),))
+>>> split = split_steps(node)
+>>> split.expressions, split.input.id
+((('text', Column(name='text')),), 'select-2.decompress.gzip')
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from brim.pipeline.nodes import Aggregate, ApplyStep, Filter, NamedTrees, Node, 
 
 
 def split_steps(node: Node) -> Node:
+    """Make a node of each step inside an expression."""
     return transform(node, _split)
 
 

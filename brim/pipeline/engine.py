@@ -1,0 +1,263 @@
+"""Engine: one memory budget, and everything that runs within it. One a service, or one a run.
+
+It owns one root task, the only bare task of the library; it is awaited in `aclose`. Runs live in the root's task group,
+so nothing outlives the engine, and a reader of a run may leave from any task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from tempfile import gettempdir
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import anyio
+import pyarrow as pa
+from anyio.abc import TaskGroup
+
+from brim.errors import BrimError, PlanError
+from brim.io import machine
+from brim.io.spill_folder import SpillFolder
+from brim.io.stores import open_stores
+from brim.io.workers.pools import open_pools
+from brim.limits import Limits
+from brim.pipeline.allot import OVERSIZE_SHARE, pad_bytes
+from brim.pipeline.batches import Batches
+from brim.pipeline.job import Job
+from brim.pipeline.ledger import Ledger
+from brim.pipeline.log import event_logger
+from brim.pipeline.observer import Observer
+from brim.pipeline.oversize import Oversize
+from brim.pipeline.progress import Progress, show_progress
+from brim.pipeline.report import Report
+from brim.pipeline.shared import Shared
+from brim.pipeline.snapshot import RunSnapshot
+from brim.pipeline.world import LimitedThreads, LoopClock, World
+from brim.sizes import parse_size
+
+if TYPE_CHECKING:
+    from brim.pipeline.builder import Pipeline
+
+SAMPLE_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """An engine at one moment: bytes of the ledger and of the process tree, and its runs."""
+
+    memory: int
+    ledger_used: int
+    ledger_limit: int
+    growth: int
+    peak_growth: int
+    runs: tuple[RunSnapshot, ...]
+
+
+def limits_of(
+    *,
+    memory: int | str = "auto",
+    batch_bytes: int | str | None = None,
+    threads: int | None = None,
+    processes: int | None = None,
+    max_connections: int = 64,
+    max_runs: int = 1,
+    admission: Literal["wait", "refuse"] = "wait",
+    egress: Literal["any", "public"] = "any",
+) -> Limits:
+    """The limits these settings mean on this machine."""
+    free = machine.free_memory()
+    return Limits(
+        memory=free if memory == "auto" else parse_size(memory, whole=free),
+        batch_bytes=None if batch_bytes is None else parse_size(batch_bytes),
+        threads=threads or machine.cores(),
+        processes=processes or machine.cores(),
+        max_connections=max_connections,
+        max_runs=max_runs,
+        admission=admission,
+        egress=egress,
+    )
+
+
+class Engine:
+    """Runs pipelines within one memory budget; ``async with brim.Engine(memory="2GiB") as engine:``.
+
+    Args:
+        memory: the most by which the process tree may grow through brim while the engine is open: bytes,
+            ``"512MiB"``, ``"60%"`` of what is free, or ``"auto"``, 80 % of it. Two engines with ``"auto"`` do not know
+            of each other.
+        batch_bytes: the most a batch weighs; derived from `memory` when None.
+        spill_dir: where files for what does not fit are made; the system's temporary folder when None.
+        threads: calls that compute at once; the number of cores when None.
+        processes: worker processes of a user function; the number of cores when None.
+        max_connections: transfers at once, over all runs.
+        max_runs: the runs that memory is divided for.
+        admission: whether a run that does not fit beside others waits or is refused.
+        egress: ``"public"`` lets downloads dial public addresses only.
+        progress: show a live picture of runs on a terminal; None does so where there is one.
+        on_event: called with every event as a dictionary, beside the log.
+    """
+
+    def __init__(
+        self,
+        memory: int | str = "auto",
+        *,
+        batch_bytes: int | str | None = None,
+        spill_dir: str | Path | None = None,
+        threads: int | None = None,
+        processes: int | None = None,
+        max_connections: int = 64,
+        max_runs: int = 16,
+        admission: Literal["wait", "refuse"] = "wait",
+        egress: Literal["any", "public"] = "any",
+        progress: bool | None = False,
+        on_event: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        self.limits = limits_of(
+            memory=memory,
+            batch_bytes=batch_bytes,
+            threads=threads,
+            processes=processes,
+            max_connections=max_connections,
+            max_runs=max_runs,
+            admission=admission,
+            egress=egress,
+        )
+        self._spill_dir = Path(spill_dir) if spill_dir is not None else Path(gettempdir())
+        self._progress = progress
+        self._on_event = on_event
+        self._jobs: dict[Job, None] = {}
+        self._shared: Shared | None = None
+        self._tasks: TaskGroup | None = None
+        self._root: asyncio.Task[None] | None = None
+        self._closing = anyio.Event()
+        self._logger: Any = None
+        self._runs_begun = 0
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        with anyio.CancelScope(shield=True):
+            await self.aclose()
+
+    async def open(self) -> None:
+        """Make the engine ready in the running event loop; `async with` does it."""
+        if self._root is not None:
+            raise PlanError("an engine is opened once; make another one")
+        self._logger = event_logger()
+        opened = anyio.Event()
+        self._root = asyncio.get_running_loop().create_task(self._live(opened), name="brim engine")
+        await opened.wait()
+        if self._shared is None:
+            await self._root  # it failed to open: raises why
+
+    async def aclose(self) -> None:
+        """End every run and give everything back. Waits until it is done; closing twice is harmless."""
+        self._closing.set()
+        if self._root is not None:
+            await asyncio.wait([self._root])
+            if not self._root.cancelled() and (error := self._root.exception()) is not None:
+                raise error
+
+    def close_soon(self) -> None:
+        """Begin to close without waiting: nobody is left who could."""
+        self._closing.set()
+
+    async def _live(self, opened: anyio.Event) -> None:
+        """The root task: holds everything open until it is told to close."""
+        try:
+            async with self._open_world() as shared, anyio.create_task_group() as tasks:
+                self._shared, self._tasks = shared, tasks
+                tasks.start_soon(self._sample)
+                opened.set()
+                await self._closing.wait()
+                tasks.cancel_scope.cancel()
+        finally:
+            self._tasks = None
+            opened.set()
+
+    @asynccontextmanager
+    async def _open_world(self) -> AsyncIterator[Shared]:
+        limits, clock, random = self.limits, LoopClock(), Random()  # noqa: S311 - jitter, no secrets
+        limit = limits.memory - pad_bytes(limits.memory)
+        ledger = Ledger(max(0, limit), oversize_limit=max(0, limit // OVERSIZE_SHARE))
+        threads = LimitedThreads(anyio.CapacityLimiter(limits.threads))
+        spill = SpillFolder(self._spill_dir)
+        egress, connections = limits.egress, limits.max_connections
+        try:
+            async with (
+                open_stores(
+                    clock=clock, random=random, threads=threads, max_connections=connections, egress=egress
+                ) as stores,
+                open_pools(limits=limits, clock=clock, random=random, threads=threads, spill=spill) as pools,
+            ):
+                oversize = Oversize(ledger, threads, spill)
+                world = World(ledger, oversize, threads, clock, random, stores, pools, spill)
+                yield Shared(limits, world, pools, limits.max_runs)
+        finally:
+            spill.close()
+
+    async def _sample(self) -> None:
+        """Measure the process tree ten times a second."""
+        shared = self._opened()
+        start = await anyio.to_thread.run_sync(machine.tree_bytes)
+        while True:
+            grown = await anyio.to_thread.run_sync(machine.tree_bytes) - start
+            shared.growth, shared.peak_growth = grown, max(shared.peak_growth, grown)
+            await anyio.sleep(SAMPLE_S)
+
+    def _opened(self) -> Shared:
+        if self._shared is None or self._tasks is None or self._closing.is_set():
+            raise BrimError("the engine is not open: use `async with brim.Engine(...) as engine`")
+        return self._shared
+
+    def begin(self, pipeline: Pipeline) -> Job:
+        """Start a run of `pipeline` in the engine's task group; the job tells how it goes."""
+        shared = self._opened()
+        assert self._tasks is not None
+        self._runs_begun += 1
+        observer = Observer(f"run-{id(self):x}-{self._runs_begun}", self._emit)
+        job = Job(pipeline.node, shared, observer, self._forget)
+        self._jobs[job] = None
+        self._tasks.start_soon(job.main, name=f"brim {observer.run_id}")
+        progress: Progress | None = show_progress(job, wanted=self._progress)
+        if progress is not None:
+            self._tasks.start_soon(progress.main)
+        return job
+
+    def _forget(self, job: Job) -> None:
+        self._jobs.pop(job, None)
+
+    def _emit(self, event: str, fields: dict[str, Any]) -> None:
+        self._logger.info(event, **fields)
+        if self._on_event is not None:
+            self._on_event({"event": event, **fields})
+
+    def stats(self) -> EngineStats:
+        """What the engine holds and runs now."""
+        shared = self._opened()
+        ledger = shared.world.ledger
+        runs = tuple(seen for job in self._jobs if (seen := job.snapshot()) is not None)
+        memory = self.limits.memory
+        return EngineStats(memory, ledger.used, ledger.limit, shared.growth, shared.peak_growth, runs)
+
+    def stream(self, pipeline: Pipeline) -> Batches:
+        """The batches of a run of `pipeline`: ``async with engine.stream(pipeline) as batches: async for …``."""
+        return Batches(pipeline, self)
+
+    async def run(self, pipeline: Pipeline) -> Report:
+        """Run `pipeline` to its end; rows that no sink takes are counted and dropped."""
+        async with self.stream(pipeline) as batches:
+            async for _ in batches:
+                pass
+        return batches.report
+
+    async def collect(self, pipeline: Pipeline) -> pa.Table:
+        """All rows of `pipeline` as a table, which is the caller's and not counted by the engine."""
+        async with self.stream(pipeline) as batches:
+            return pa.Table.from_batches([batch async for batch in batches], batches.schema)

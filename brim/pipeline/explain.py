@@ -1,0 +1,71 @@
+"""Explain: what was declared and what will run, side by side, and the sum of the memory. Text for people."""
+
+from __future__ import annotations
+
+from brim.errors import BudgetTooSmall
+from brim.limits import Limits
+from brim.pipeline.lower import detail_of
+from brim.pipeline.nodes import Node, inputs_of
+from brim.pipeline.plan import Allotment, Plan
+from brim.pipeline.planner import plan, worker_base
+from brim.sizes import format_size
+
+WIDTH = 56
+
+
+def explain(node: Node, limits: Limits) -> str:
+    """The declared tree beside the planned stages, then the memory line by line; a budget that is too small says so."""
+    base = worker_base(node, limits)
+    try:
+        planned = plan(node, limits, base=base)
+    except BudgetTooSmall as error:
+        return "\n".join([*_declared(node), "", f"does not fit: {error}"])
+    return "\n".join([*_side_by_side(planned), "", *_sum(planned.allotment, base), "", *_floors(planned)])
+
+
+def _side_by_side(planned: Plan) -> list[str]:
+    left = ["declared", *_declared(planned.declared)]
+    right = ["planned", *_stages(planned)]
+    height = max(len(left), len(right))
+    left += [""] * (height - len(left))
+    right += [""] * (height - len(right))
+    return [f"{_clip(one):<{WIDTH}}  {other}".rstrip() for one, other in zip(left, right, strict=True)]
+
+
+def _declared(node: Node) -> list[str]:
+    below = [line for part in inputs_of(node) for line in _declared(part)]
+    return [*below, f"{node.id}: {detail_of(node)}"]
+
+
+def _stages(planned: Plan) -> list[str]:
+    lines = []
+    for stage in planned.stages:
+        reads = ", ".join(planned.stages[i].id for i in stage.inputs)
+        twice = " (computed twice)" if "#" in stage.id else ""
+        lines.append(f"{stage.id}{twice}: {stage.detail}" + (f"  ← {reads}" if len(stage.inputs) > 1 else ""))
+    return lines
+
+
+def _sum(shares: Allotment, base: int) -> list[str]:
+    rows = [
+        ("memory", shares.given, "given"),
+        ("- base", base, "worker processes" if base else "no worker processes"),
+        ("- pad", shares.pad, "fragmentation, Python objects, sockets"),
+        ("= ledger", shares.ledger, ""),
+        ("  floors", shares.floors, f"batches of {format_size(shares.batch_bytes)}"),
+        ("  oversize", shares.oversize, "the most one row may weigh beyond a batch"),
+        ("  pool", shares.pool, "at most half of it for queues and read-ahead, the rest for computing"),
+    ]
+    return [f"{name:<12}{format_size(size):>12}  {note}".rstrip() for name, size, note in rows]
+
+
+def _floors(planned: Plan) -> list[str]:
+    pairs = zip(planned.stages, planned.allotment.stage_floors, strict=True)
+    lines = [f"  {stage.id:<30}{format_size(floor):>12}" for stage, floor in pairs]
+    edges = len(planned.stages) + 1
+    unit = planned.allotment.floor_bytes
+    return ["floors by stage", *lines, f"  {f'{edges} edges, a batch each':<30}{format_size(edges * unit):>12}"]
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"

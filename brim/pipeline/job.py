@@ -1,0 +1,132 @@
+"""Job: one run inside an engine, from its declaration to its report. Its task belongs to the engine's task group.
+
+start ──► admitted (floors reserved) ──► running ──► ended (floors released, nothing left)
+               stop, abandon: cancelled at any point
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import anyio
+import pyarrow as pa
+
+from brim.errors import BrimError
+from brim.pipeline.nodes import Node, Write
+from brim.pipeline.observer import Observer
+from brim.pipeline.plan import Plan
+from brim.pipeline.report import Report
+from brim.pipeline.run import Run
+from brim.pipeline.shared import Shared
+from brim.pipeline.snapshot import RunSnapshot, snapshot
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """One run of `node`. `shared` is what the engine gives it; `on_end` is told when nothing of it is left."""
+
+    node: Node
+    shared: Shared
+    observer: Observer
+    on_end: Callable[[Job], None]
+    run: Run | None = None
+    error: BaseException | None = None
+    rows: int = 0
+    _stopping: bool = False
+    _scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    _ready: anyio.Event = field(default_factory=anyio.Event)
+    _ended: anyio.Event = field(default_factory=anyio.Event)
+    _report: Report | None = None
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+
+    async def main(self) -> None:
+        """The task of the job: be admitted, run, clean up. Raises nothing: the error is kept for the reader."""
+        plan: Plan | None = None
+        try:
+            with self._scope:
+                plan = await self.shared.admit(self.node)
+                self.run = Run(plan, self.shared.world, self.observer.fact, self.observer.tick, alone=self.shared.alone)
+                self.observer.begin(self.run)
+                self._ready.set()
+                await self.run.execute()
+            if self._scope.cancelled_caught and not self._stopping:
+                self.error = BrimError("the engine was closed while this run was under way")
+        except Exception as error:  # noqa: BLE001 - it is the reader's, who raises it
+            self.error = error
+        finally:
+            self._end(plan)
+
+    def _end(self, plan: Plan | None) -> None:
+        if self.run is not None:
+            self.observer.end(self.error)
+            self._report = self._made_report(self.run)
+            self.run.output.close_writer()
+            if self._stopping:
+                self.run.output.close_reader()
+        if plan is not None:
+            self.shared.release(plan)
+        self._ready.set()
+        self._ended.set()
+        self.on_end(self)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of the run is left."""
+        return self._ended.is_set()
+
+    async def ready(self) -> None:
+        """Wait until the run has been admitted; raises what kept it from that."""
+        await self._ready.wait()
+        if self.run is None:
+            await self._ended.wait()
+            raise self.error or BrimError("the run was stopped before it began")
+
+    async def next_batch(self) -> pa.RecordBatch:
+        """The next batch of the run; at its end `StopAsyncIteration`, or what made it fail."""
+        assert self.run is not None
+        try:
+            batch = await self.run.output.__anext__()
+        except StopAsyncIteration:
+            await self._ended.wait()
+            if self.error is not None:
+                raise self.error from self.error.__cause__
+            raise
+        wrote = isinstance(self.node, Write)
+        self.rows += sum(batch.column("rows").to_pylist()) if wrote else batch.num_rows
+        return batch
+
+    async def stop(self) -> None:
+        """End the run and wait until nothing of it is left."""
+        self._end_soon()
+        await self._ended.wait()
+
+    def abandon(self, then: Callable[[], None] | None = None) -> None:
+        """End the run without waiting, and call `then`; from any thread, also while garbage is collected."""
+        with suppress(RuntimeError):  # the loop is closed, and with it the run
+            self._loop.call_soon_threadsafe(self._end_soon)
+            if then is not None:
+                self._loop.call_soon_threadsafe(then)
+
+    def _end_soon(self) -> None:
+        self._stopping = True
+        if self.run is not None:
+            self.run.output.close_reader()
+        self._scope.cancel()
+
+    def snapshot(self) -> RunSnapshot | None:
+        """How the run stands now; None before it is admitted."""
+        return None if self.run is None else snapshot(self.run)
+
+    def report(self) -> Report:
+        """What the run has done so far, or in all when it has ended."""
+        if self._report is not None:
+            return self._report
+        if self.run is None:
+            raise BrimError("there is no report before the run begins")
+        return self._made_report(self.run)
+
+    def _made_report(self, run: Run) -> Report:
+        return self.observer.report(run, self.rows, self.shared.limits.memory, self.shared.peak_growth)

@@ -1,0 +1,102 @@
+"""Running: how a pipeline is run from outside an engine, waiting or blocking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+import pyarrow as pa
+
+from brim.errors import PlanError
+from brim.limits import Limits
+from brim.pipeline.batches import Batches
+from brim.pipeline.blocking import BlockingBatches, block_on
+from brim.pipeline.engine import Engine, limits_of
+from brim.pipeline.report import Report
+
+if TYPE_CHECKING:
+    from brim.pipeline.builder import Pipeline
+
+
+class Settings(TypedDict, total=False):
+    """What `Engine` takes."""
+
+    memory: int | str
+    batch_bytes: int | str | None
+    spill_dir: str | Path | None
+    threads: int | None
+    processes: int | None
+    max_connections: int
+    egress: Literal["any", "public"]
+    progress: bool | None
+    on_event: Callable[[dict[str, Any]], None] | None
+
+
+def limits_of_settings(settings: Settings) -> Limits:
+    """The limits of an engine made for one run with `settings`."""
+    kept = {name: value for name, value in settings.items() if name not in ("spill_dir", "progress", "on_event")}
+    return limits_of(max_runs=1, **kept)  # type: ignore[arg-type]
+
+
+def stream(pipeline: Pipeline, engine: Engine | None, settings: Settings) -> Batches:
+    """The batches of a run in `engine`, or in one made for it."""
+    if engine is None:
+        return Batches(pipeline, Engine(max_runs=1, **settings), owned=True)
+    if settings:
+        raise PlanError(f"{', '.join(settings)}: these are settings of an engine, and `engine=` has its own")
+    return Batches(pipeline, engine)
+
+
+async def run(pipeline: Pipeline, engine: Engine | None, settings: Settings) -> Report:
+    """Run to the end; rows that no sink takes are counted and dropped."""
+    async with stream(pipeline, engine, settings) as batches:
+        async for _ in batches:
+            pass
+    return batches.report
+
+
+async def collect(pipeline: Pipeline, engine: Engine | None, settings: Settings) -> pa.Table:
+    """All rows as a table."""
+    async with stream(pipeline, engine, settings) as batches:
+        return pa.Table.from_batches([batch async for batch in batches], batches.schema)
+
+
+def run_blocking(pipeline: Pipeline, settings: Settings) -> Report:
+    """`run`, in a loop of its own."""
+    return block_on("run", run, pipeline, None, _with_progress(settings))
+
+
+def collect_blocking(pipeline: Pipeline, settings: Settings) -> pa.Table:
+    """`collect`, in a loop of its own."""
+    return block_on("collect", collect, pipeline, None, _with_progress(settings))
+
+
+def stream_blocking(pipeline: Pipeline, settings: Settings) -> BlockingBatches:
+    """`stream`, in a loop of its own."""
+    return BlockingBatches(lambda: stream(pipeline, None, _with_progress(settings)))
+
+
+def _with_progress(settings: Settings) -> Settings:
+    """Programs that block may show a picture on their terminal; an engine in a service never does by itself."""
+    return {"progress": None, **settings}
+
+
+def show(pipeline: Pipeline, rows: int) -> None:
+    """Print the first rows as a table."""
+    table = collect_blocking(pipeline.head(rows), {"progress": False})
+    print(table.to_pandas().to_string() if _has_pandas() else table.to_string(preview_cols=20))  # noqa: T201 - asked for
+
+
+def as_html(pipeline: Pipeline) -> str:
+    """The columns of a pipeline for a notebook; nothing is run."""
+    rows = "".join(
+        f"<tr><td>{escape(field.name)}</td><td>{escape(str(field.type))}</td></tr>" for field in pipeline.schema
+    )
+    return f"<table><caption>{escape(pipeline.node.id)}</caption><tr><th>column</th><th>type</th></tr>{rows}</table>"
+
+
+def _has_pandas() -> bool:
+    return find_spec("pandas") is not None

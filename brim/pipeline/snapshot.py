@@ -1,0 +1,76 @@
+"""Snapshot: what a run looks like at one moment. Frozen, for progress, pages and the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from brim.events import Waits
+from brim.pipeline.run import Run
+from brim.pipeline.stage_clock import BUSY
+
+
+@dataclass(frozen=True, slots=True)
+class StageSnapshot:
+    """One stage: what went through it, where its time went, and what lies in the queue behind it.
+
+    `state` is ``"ended"``, ``"busy"`` or what it waits for: ``"input"``, ``"room"``, ``"memory"``, ``"outside"``.
+    """
+
+    id: str
+    name: str
+    detail: str
+    state: str
+    rows_in: int
+    rows_out: int
+    bytes_in: int
+    bytes_out: int
+    busy_s: float
+    waiting_for_input_s: float
+    waiting_for_room_s: float
+    waiting_for_memory_s: float
+    waiting_for_outside_s: float
+    queue_batches: int
+    queue_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunSnapshot:
+    """One run: its stages, sources first, and the memory of its engine."""
+
+    seconds: float
+    stages: tuple[StageSnapshot, ...]
+    ledger_used: int
+    ledger_limit: int
+    rows_known: int | None = None
+
+
+def snapshot(run: Run) -> RunSnapshot:
+    """How `run` stands now."""
+    began = run.consumer.clock.started
+    now = run.world.clock.now()
+    ledger = run.world.ledger
+    stages = tuple(_stage(run, index) for index in range(len(run.states)))
+    return RunSnapshot(0.0 if began is None else now - began, stages, ledger.used, ledger.limit)
+
+
+def _stage(run: Run, index: int) -> StageSnapshot:
+    stage, state, queue = run.plan.stages[index], run.states[index], run.queues[index].statistics()
+    read = [run.queues[i].statistics() for i in stage.inputs]
+    seconds = state.clock.read()
+    return StageSnapshot(
+        id=stage.id,
+        name=stage.name,
+        detail=stage.detail,
+        state="ended" if state.clock.ended is not None else state.clock.state,
+        rows_in=sum(facts.rows for facts in read),
+        rows_out=queue.rows,
+        bytes_in=sum(facts.bytes for facts in read),
+        bytes_out=queue.bytes,
+        busy_s=seconds[BUSY],
+        waiting_for_input_s=seconds[Waits.INPUT],
+        waiting_for_room_s=seconds[Waits.ROOM],
+        waiting_for_memory_s=seconds[Waits.MEMORY],
+        waiting_for_outside_s=seconds[Waits.OUTSIDE],
+        queue_batches=queue.held_batches,
+        queue_bytes=queue.held_bytes,
+    )
