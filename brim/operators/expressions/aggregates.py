@@ -149,13 +149,19 @@ class Extreme:
     def partial(self, values: pa.Array) -> pa.Scalar:
         if types.is_null(values.type):
             return pa.scalar(None, self.returns)
-        return (pc.max if self.greatest else pc.min)(values)
+        found = (pc.max if self.greatest else pc.min)(_ordered(values))
+        return pc.cast(found, self.returns)
 
     def merge(self, left: pa.Scalar, right: pa.Scalar) -> pa.Scalar:
         return self.partial(pa.concat_arrays([pa.repeat(left, 1), pa.repeat(right, 1)]))
 
     def final(self, state: pa.Scalar) -> pa.Scalar:
         return state
+
+
+def _ordered(values: pa.Array) -> pa.Array:
+    """`values` in a type that the kernel orders: it knows no durations."""
+    return pc.cast(values, pa.int64()) if types.is_duration(values.type) else values
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,8 +63,9 @@ def _prepared(values: pa.Array, to: pa.DataType) -> pa.Array:
         return pc.cast(values, pa.int32())
     if types.is_date32(kind) and types.is_integer(to):
         return pc.cast(values, pa.int32())
-    if types.is_boolean(kind) and types.is_decimal(to):
-        return pc.cast(values, pa.int8())
+    if (types.is_boolean(kind) or types.is_integer(kind)) and types.is_decimal(to):
+        whole = pc.cast(values, pa.int8()) if types.is_boolean(kind) else values
+        return pc.cast(pc.cast(whole, pa.decimal128(20, 0)), pa.decimal256(20 + max(0, to.scale), to.scale))
     return values
 
 

@@ -49,12 +49,16 @@ def _numbers(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
     if not (is_number(left) and is_number(right)):
         return None
     if types.is_boolean(left) or types.is_boolean(right):
-        return right if types.is_boolean(left) else left
+        return _booleans(right if types.is_boolean(left) else left)
     if types.is_integer(left) and types.is_integer(right):
         return _integers(left, right)
     if types.is_floating(left) or types.is_floating(right):
         return _floats(left, right)
     return _decimals(_as_decimal(left), _as_decimal(right))
+
+
+def _booleans(other: pa.DataType) -> pa.DataType:
+    return _decimals(_as_decimal(pa.int8()), other) if types.is_decimal(other) else other
 
 
 def _integers(left: pa.DataType, right: pa.DataType) -> pa.DataType:
@@ -225,6 +229,8 @@ def cast_to(value: Any, to: pa.DataType) -> Any:
     """An array or a scalar as the wider type `to`; text that is no date, or an integer out of range, raises."""
     if value.type == to:
         return value
+    if types.is_boolean(value.type) and types.is_decimal(to):
+        value = pc.cast(value, pa.int8())
     if isinstance(value, pa.Scalar) and not is_list(to):
         return cast_scalar(value, to)
     return pc.cast(value, options=pc.CastOptions(to, allow_float_truncate=bool(types.is_floating(to))))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 from pyarrow import compute as pc
 
-_REFERENCE = re.compile(r"\$\$|\$\{(\w+)\}|\$(\d+)|\\")
+_REFERENCE = re.compile(r"\$\$|\$\{(\w+)\}|\$(\w+)|\\")
 
 
 def checked(pattern: str) -> str:
