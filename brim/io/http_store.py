@@ -13,7 +13,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import base64
 import os
 import socket
 import ssl
@@ -30,10 +29,11 @@ import anyio
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from brim.errors import EgressDenied, TransferFailed, TransferTimeout
+from brim.errors import EgressDenied, TransferTimeout
 from brim.events import Retried
 from brim.io.egress import Egress, anywhere
 from brim.io.host_gate import HostGate
+from brim.io.http_url import host_of, portable, redirected, target_of
 from brim.io.retry_after import retry_after_s
 from brim.io.transfer import Answer, Ask, Done, Failure, GiveUp, Order, Read, Transfer, Wait
 from brim.operators.protocol import Clock, TransferOptions
@@ -45,10 +45,7 @@ CONNECT_S = 20.0
 HEAD_S = 60.0
 SILENCE_S = 30.0
 READ_BUFFER_BYTES = 64 * KIB
-URL_MOST = 32 * KIB
 _REDIRECTS = {301, 302, 303, 307, 308}
-_PORTABLE_HEADERS = {"accept", "accept-language", "user-agent"}
-_OWN_HEADERS = {"accept-encoding", "connection", "content-length", "host", "if-range", "range", "transfer-encoding"}
 _FOREVER = float("inf")
 
 
@@ -104,7 +101,7 @@ class HttpStore:
     async def open(self, url: str, options: TransferOptions) -> AsyncIterator[HttpBody]:
         """Send the request and read the head of the answer."""
         shown = safe_url(url)
-        target, headers = _target(url, shown, options.headers)
+        target, headers = target_of(url, shown, options.headers)
         transfer = Transfer(shown, self.random.uniform, options.retries, options.restarts)
         body = HttpBody(self, target, headers, options, transfer)
         try:
@@ -192,7 +189,7 @@ class HttpBody:
                     return
                 case Done():
                     self._done = True
-                    self._store.gate.succeeded(_host(self._url))
+                    self._store.gate.succeeded(host_of(self._url))
                     self.park()
                     return
                 case GiveUp(error):
@@ -201,7 +198,7 @@ class HttpBody:
 
     async def _wait(self, wait: Wait) -> Order:
         self.park()
-        if wait.charged and not self._store.gate.may_retry(_host(self._url)):
+        if wait.charged and not self._store.gate.may_retry(host_of(self._url)):
             return self._transfer.refused(f"{wait.reason}; not tried again, too much of this host fails")
         if self._options.tell is not None:
             self._options.tell(Retried(self._transfer.url, wait.attempt, wait.seconds, wait.reason))
@@ -230,14 +227,17 @@ class HttpBody:
             if exchange.response.status not in _REDIRECTS:
                 return exchange
             exchange.close()
-            target = _redirected(url, exchange.response.headers.get("Location"))
+            try:
+                target = redirected(url, exchange.response.headers.get("Location"))
+            except ValueError:
+                raise _AttemptFailed(Failure("it redirects to what is no URL", again=False)) from None
             if target.origin() != url.origin():
-                headers = {name: value for name, value in headers.items() if name.lower() in _PORTABLE_HEADERS}
+                headers = portable(headers)
             url = target
         raise _AttemptFailed(Failure(f"more than {REDIRECTS_MOST} redirects", again=False))
 
     async def _send(self, url: URL, headers: Mapping[str, str]) -> _Exchange:
-        host = _host(url)
+        host = host_of(url)
         await self._store.enter(host)
         try:
             with _mapped(), self._limited(HEAD_S):
@@ -356,35 +356,3 @@ def _not_connected(error: aiohttp.ClientConnectorError) -> Failure:
             return Failure(
                 f"it cannot be reached ({os.strerror(cause.errno) if cause.errno else type(cause).__name__})"
             )
-
-
-def _host(url: URL) -> str:
-    return f"{url.host}:{url.port}"
-
-
-def _target(url: str, shown: str, headers: tuple[tuple[str, str], ...]) -> tuple[URL, dict[str, str]]:
-    """Where to send the request, without user info, and the headers that go with it."""
-    chosen = {name: value for name, value in headers if name.lower() not in _OWN_HEADERS}
-    try:
-        target = _checked(URL(url) if len(url) <= URL_MOST else None)
-    except ValueError:
-        raise TransferFailed(shown, "it is no URL that can be requested") from None
-    if target.user is not None:
-        if "authorization" not in map(str.lower, chosen):
-            login = f"{target.user}:{target.password or ''}".encode()
-            chosen["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
-        target = target.with_user(None)
-    return target.with_fragment(None), chosen
-
-
-def _redirected(url: URL, location: str | None) -> URL:
-    try:
-        return _checked(url.join(URL(location or "")) if location else None).with_user(None)
-    except ValueError:
-        raise _AttemptFailed(Failure("it redirects to what is no URL", again=False)) from None
-
-
-def _checked(url: URL | None) -> URL:
-    if url is None or url.scheme not in ("http", "https") or not url.host:
-        raise ValueError
-    return url

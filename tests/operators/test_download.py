@@ -18,7 +18,7 @@ from servers.faulty_http import Change, Cut, FaultyServer, Hang, Status, faulty_
 from brim.errors import LimitExceeded, ObjectMissing, PlanError, RowTooLarge, SchemaMismatch, TransferFailed
 from brim.events import Resource, Retried, RowsFailed
 from brim.io.stores import Stores, open_stores
-from brim.operators import download as module
+from brim.operators import download_fetch as module
 from brim.operators.download import Download, DownloadColumn
 from brim.operators.protocol import ReaderGone, TransferOptions
 from brim.pipeline.ledger import Kind, Ledger
