@@ -135,11 +135,11 @@ class _SyncPull:
 
     async def next(self) -> Any:
         with self.stage.waiting(Resource.NO_INPUT):
-            return await self.stage.threads.run(next, self.iterator, _END)
+            return await self.stage.threads.wait(next, self.iterator, _END)
 
     async def close(self) -> None:
         if (close := getattr(self.iterator, "close", None)) is not None:
-            await self.stage.threads.run(close)
+            await self.stage.threads.wait(close)
 
 
 @dataclass(eq=False, slots=True)

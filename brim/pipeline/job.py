@@ -52,8 +52,9 @@ class Job:
                 self.observer.begin(self.run)
                 self._ready.set()
                 await self.run.execute()
-            if self._scope.cancelled_caught and not self._stopping:
-                self.error = BrimError("the engine was closed while this run was under way")
+        except anyio.get_cancelled_exc_class():
+            self.error = BrimError("the engine was closed while this run was under way")
+            raise
         except Exception as error:  # noqa: BLE001 - it is the reader's, who raises it
             self.error = error
         finally:

@@ -114,7 +114,7 @@ class Ledger:
         return True
 
     def overdraw(self, kind: Kind, size: int) -> None:
-        """Count bytes that are there already, room or not: the truth is never dropped. Nothing is lent until they fit."""
+        """Count bytes that are there already, room or not: the truth is never dropped. Nothing is lent meanwhile."""
         assert size >= 0
         self._lend(kind, size)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from brim.events import BatchResized, Fact, Resource, Retried, RowsFailed, Spilled, Waits, WorkerEnded, WorkerStarted
-from brim.pipeline.chain import chain_from
+from brim.pipeline.chain import Chain, chain_from
 from brim.pipeline.episodes import Episode, Turn
 from brim.pipeline.report import Bottleneck, OperatorReport, Report
 from brim.pipeline.run import Run
@@ -31,6 +31,7 @@ class Observer:
     texts: dict[str, None] = field(default_factory=dict)
     spilled_bytes: int = 0
     _episodes: dict[int, Episode] = field(default_factory=dict)
+    _chains: dict[int, Chain] = field(default_factory=dict)
     _blocked: dict[int, float] = field(default_factory=dict)
     _caused: Counter[tuple[str, Resource]] = field(default_factory=Counter)
     _last_tick: float | None = None
@@ -128,6 +129,8 @@ class Observer:
         if clock.ended is None and clock.state in (Waits.ROOM, Waits.INPUT, Waits.MEMORY):
             chain = chain_from(self.run, index)
             self._caused[chain.root, chain.reason] += elapsed_s
+            if clock.state in (Waits.ROOM, Waits.MEMORY):
+                self._chains[index] = chain
 
     def _bottleneck(self) -> Bottleneck | None:
         total = sum(self._caused.values())
@@ -140,7 +143,7 @@ class Observer:
         if turn is None:
             return
         assert self.run is not None
-        chain = chain_from(self.run, index)
+        chain = self._chains.get(index) or chain_from(self.run, index)  # at a stop, of the last wait seen
         state, queue = self.run.states[index], self.run.queues[index].statistics()
         reason = Resource.MEMORY if state.clock.state == Waits.MEMORY else Resource.QUEUE_FULL
         reader = next((s.id for s in self.run.plan.stages if index in s.inputs), self.run.consumer.id)

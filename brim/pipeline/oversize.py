@@ -33,7 +33,7 @@ class Oversize:
     at_rest: list[Parcel] = field(default_factory=list)
 
     async def wrap(self, batch: pa.RecordBatch, excess: int, writer: StageState) -> Parcel:
-        """`batch` as a parcel: in memory when the reserve is free, else on disk. It has `excess` bytes beyond its floor."""
+        """`batch` as a parcel, in memory when the reserve is free, else on disk; `excess` is what its floor lacks."""
         if excess > self.ledger.oversize_limit:
             raise RowTooLarge(writer.id, excess, self.ledger.oversize_limit)
         parcel = Parcel(self, batch.num_rows, batch.schema, max(0, excess), writer, batch)
