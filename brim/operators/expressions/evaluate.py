@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import compute as pc
 
 from brim.errors import BrimError, ExpressionFailed, PlanError, SchemaMismatch, UnknownColumn
-from brim.operators.expressions.aggregates import aggregate_spec, refuse_aggregates, takes
+from brim.operators.expressions.aggregates import aggregate_spec, check_aggregated, refuse_aggregates, takes
 from brim.operators.expressions.cast import cast
 from brim.operators.expressions.function import Values, plain, spread
 from brim.operators.expressions.functions import FUNCTIONS, apply_function
@@ -32,6 +32,7 @@ from brim.operators.expressions.tree import (
     When,
     columns_of,
     describe,
+    has_aggregate,
 )
 
 _SHOWN = 60  # characters of a value in an error
@@ -52,8 +53,11 @@ def evaluate(tree: Tree, batch: pa.RecordBatch) -> pa.Array:
 def infer(tree: Tree, schema: pa.Schema, place: str = "") -> pa.DataType:
     """The type of `tree` over batches of `schema`.
 
-    Raises `UnknownColumn`, or `SchemaMismatch` that names the expression and the types it was given, after `place`.
+    Raises `UnknownColumn`, or `SchemaMismatch` that names the expression and the types it was given, after `place`; a
+    `PlanError` where an aggregate stands beside a column that is not aggregated.
     """
+    if has_aggregate(tree):
+        check_aggregated(tree, place=place or "agg")
     return _Evaluation(schema, None, place).value(tree).type
 
 
@@ -212,26 +216,27 @@ def _written(tree: Tree, values: list[Values]) -> str:
 
 
 def _with_row(failure: ExpressionFailed, tree: Tree, batch: pa.RecordBatch) -> ExpressionFailed:
-    """`failure` with the values of the first row that fails by itself; found by halving."""
+    """The failure of the first row that fails by itself, with its values; found by halving."""
     names = list(columns_of(tree))
     if not names or batch.num_rows == 0:
         return failure
     row = batch.select(names)
     while row.num_rows > 1:
         half = row.num_rows // 2
-        row = row.slice(0, half) if _fails(tree, row.slice(0, half)) else row.slice(half)
-    if not _fails(tree, row):
+        row = row.slice(0, half) if _failure(tree, row.slice(0, half)) else row.slice(half)
+    alone = _failure(tree, row)
+    if alone is None:
         return failure
     shown = ", ".join(f"{name}={_short(row.column(name)[0])}" for name in names)
-    return ExpressionFailed(failure.expression, failure.reason, shown)
+    return ExpressionFailed(alone.expression, alone.reason, shown)
 
 
-def _fails(tree: Tree, batch: pa.RecordBatch) -> bool:
+def _failure(tree: Tree, batch: pa.RecordBatch) -> ExpressionFailed | None:
     try:
         _Evaluation(batch.schema, batch).value(tree)
-    except ExpressionFailed:
-        return True
-    return False
+    except ExpressionFailed as failure:
+        return failure
+    return None
 
 
 def _short(value: pa.Scalar) -> str:

@@ -189,6 +189,7 @@ def test_a_type_error_names_the_expression_and_the_columns_type():
         col("n").url.download(),
         col("s").image.decode(),
         col("n").sum().sum(),
+        col("n") + col("n").sum(),
         col("s").mean(),
         col("l").max(),
     ],
@@ -229,6 +230,7 @@ def test_the_row_shown_by_an_error_is_the_first_that_fails_by_itself():
     with pytest.raises(ExpressionFailed) as caught:
         evaluate((col("s").cast(int) + 1).tree, rows)
     assert (caught.value.expression, caught.value.row) == ('col("s").cast(int64)', "s='no'")
+    assert "'no'" in caught.value.reason
 
 
 def test_comparisons_with_nan_are_those_of_ieee_754():
