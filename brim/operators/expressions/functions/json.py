@@ -73,18 +73,19 @@ def _steps(path: str) -> list[str | int]:
 def _reader(steps: list[str | int], on_error: str) -> Callable[[str], str | None]:
     def read(row: str) -> str | None:
         try:
-            value: Any = orjson.loads(row)
-        except orjson.JSONDecodeError as error:
+            return _written(orjson.loads(row), steps)
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError) as error:  # the second of what is nested too deep
             if on_error == "raise":
-                raise ValueError(f"no JSON: {error}") from error
+                raise ValueError(f"no JSON that can be read: {error}") from error
             return None
-        for step in steps:
-            value = _below(value, step)
-        if value is None or isinstance(value, str):
-            return value
-        return orjson.dumps(value).decode()
 
     return read
+
+
+def _written(value: Any, steps: list[str | int]) -> str | None:
+    for step in steps:
+        value = _below(value, step)
+    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _below(value: Any, step: str | int) -> Any:
