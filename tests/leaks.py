@@ -34,5 +34,7 @@ def nothing_left(folder: Path, *, within_s: float = 2.0) -> Iterator[None]:
         if not any(left):
             return
         if time.monotonic() > until:
-            raise AssertionError(f"left behind: processes {left[0]}, threads {left[1]}, descriptors {left[2]}, {left[3]}")
+            raise AssertionError(
+                f"left behind: processes {left[0]}, threads {left[1]}, descriptors {left[2]}, {left[3]}"
+            )
         time.sleep(0.01)  # the kernel reaps and threads end on their own time

@@ -261,7 +261,7 @@ class Outcome:
     ticks: int
 
 
-def make_run(tree: Tree, pool: int, oversize: int, threads: Any = None) -> Run:
+def make_run(tree: Tree, pool: int, oversize: int, threads: Any = None, observer: Any = None) -> Run:
     stages = tree.stages()
     floors = sum(s.operator.floor_bytes(FLOOR) for s in stages) + (len(stages) + 1) * FLOOR
     ledger = Ledger(floors + oversize + pool, oversize)
@@ -272,15 +272,16 @@ def make_run(tree: Tree, pool: int, oversize: int, threads: Any = None) -> Run:
         ledger, Oversize(ledger, threads, spill), threads, LoopClock(), Random(0), None, None, spill
     )  # fmt: skip
     shares = Allotment(ledger.limit, 0, 0, floors, oversize, pool, FLOOR, FLOOR // 2, ())
-    return Run(Plan(None, None, tuple(stages), shares), world, lambda *_: None, lambda _: None)
+    on_fact, on_tick = (observer.fact, observer.tick) if observer else (lambda *_: None, lambda _: None)
+    return Run(Plan(None, None, tuple(stages), shares), world, on_fact, on_tick)
 
 
 async def simulate(
     tree: Tree, *, pool: int = 0, oversize: int = 64 * FLOOR, consumer_pause: float = 0.0, leave_after: int | None = None,
-    threads: Any = None, on_run: Callable[[Run], None] = lambda run: None,
+    threads: Any = None, on_run: Callable[[Run], None] = lambda run: None, observer: Any = None,
 ) -> Outcome:  # fmt: skip
     """Run `tree` with a consumer that pauses, and may leave early; check that nothing stays lent."""
-    run = make_run(tree, pool, oversize, threads)
+    run = make_run(tree, pool, oversize, threads, observer)
     on_run(run)
     values: list[int] = []
     error: BaseException | None = None

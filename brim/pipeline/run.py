@@ -84,6 +84,7 @@ class Run:
                     queue.close_reader()
                 memory.close()
             self.output.close_writer()
+            self.consumer.clock.stop()
 
     async def _run_stage(self, index: int) -> None:
         stage, state, memory = self.plan.stages[index], self.states[index], self._memories[index]

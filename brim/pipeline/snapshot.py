@@ -46,11 +46,12 @@ class RunSnapshot:
 
 def snapshot(run: Run) -> RunSnapshot:
     """How `run` stands now."""
-    began = run.consumer.clock.started
-    now = run.world.clock.now()
+    clock = run.consumer.clock
+    began, ended = clock.started, clock.ended
+    seconds = 0.0 if began is None else (clock.now() if ended is None else ended) - began
     ledger = run.world.ledger
     stages = tuple(_stage(run, index) for index in range(len(run.states)))
-    return RunSnapshot(0.0 if began is None else now - began, stages, ledger.used, ledger.limit)
+    return RunSnapshot(seconds, stages, ledger.used, ledger.limit)
 
 
 def _stage(run: Run, index: int) -> StageSnapshot:
