@@ -44,7 +44,7 @@ REDIRECTS_MOST = 5
 CONNECT_S = 20.0
 HEAD_S = 60.0
 SILENCE_S = 30.0
-READ_BUFFER_BYTES = 64 * KIB
+READ_BUFFER_BYTES = 16 * KIB  # a connection nobody reads from holds about 100 KiB with this, 300 KiB with 64
 _REDIRECTS = {301, 302, 303, 307, 308}
 _FOREVER = float("inf")
 

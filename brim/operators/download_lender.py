@@ -82,7 +82,8 @@ class Lender:
             row.done = False
             self.restart(row)
             return
-        row.scope.cancel()
+        if row.scope is not None:
+            row.scope.cancel()
         while row.loan is not None and not row.done:
             await self.wait()
 

@@ -58,7 +58,7 @@ class Row:
     error: Exception | None = None
     done: bool = False
     refused: Exception | None = None
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    scope: anyio.CancelScope | None = None
     bell: anyio.Event = field(default_factory=anyio.Event)
 
     @property

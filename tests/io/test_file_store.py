@@ -5,9 +5,8 @@ import anyio
 import pytest
 from kit import RealThreads
 
-from brim.errors import ObjectMissing, PlanError, TransferFailed
+from brim.errors import ObjectMissing, TransferFailed
 from brim.io.file_store import PIECE_BYTES, FileStore
-from brim.io.stores import Stores
 from brim.operators.protocol import TransferOptions
 
 
@@ -78,14 +77,3 @@ def test_descriptors_are_closed(tmp_path):
         with pytest.raises(TransferFailed):
             read(tmp_path.as_uri())
     assert len(list(Path("/proc/self/fd").iterdir())) == before
-
-
-def test_stores_are_found_by_scheme_and_others_are_named():
-    store = FileStore(RealThreads())
-    stores = Stores({"https": store, "file": store})
-    assert stores.store("FILE:///a") is store
-    for url in ("ftp://u:secret@host/a?token=x", "no url", "", "file:/a"):
-        with pytest.raises(PlanError, match=r"https://, file://") as caught:
-            stores.store(url)
-        assert "secret" not in str(caught.value)
-        assert "token" not in str(caught.value)
