@@ -7,6 +7,7 @@ from brim.errors import (
     BudgetTooSmall,
     CorruptInput,
     EgressDenied,
+    ExpressionFailed,
     LimitExceeded,
     ObjectMissing,
     PlanError,
@@ -28,7 +29,18 @@ from brim.pipeline.batches import Batches
 from brim.pipeline.blocking import BlockingBatches
 from brim.pipeline.builder import Pipeline
 from brim.pipeline.engine import Engine, EngineStats
-from brim.pipeline.expr import Expr, coalesce, col, concat_str, lit, struct, when
+from brim.pipeline.expr import (
+    Expr,
+    coalesce,
+    col,
+    concat_str,
+    lit,
+    max_horizontal,
+    min_horizontal,
+    struct,
+    when,
+)
+from brim.pipeline.expr import len_ as len  # noqa: A004 - as in Polars
 from brim.pipeline.report import Bottleneck, OperatorReport, Report
 from brim.pipeline.sources import (
     from_arrow,
@@ -59,6 +71,7 @@ __all__ = [
     "Engine",
     "EngineStats",
     "Expr",
+    "ExpressionFailed",
     "LimitExceeded",
     "ObjectMissing",
     "OperatorReport",
@@ -86,7 +99,10 @@ __all__ = [
     "from_pandas",
     "from_pydict",
     "from_pylist",
+    "len",
     "lit",
+    "max_horizontal",
+    "min_horizontal",
     "range",
     "read_arrow",
     "read_csv",

@@ -20,6 +20,7 @@ from brim.io.write_csv import csv_sink
 from brim.io.write_files import files_sink
 from brim.io.write_json import json_sink
 from brim.io.write_parquet import parquet_sink
+from brim.operators.expressions.aggregates import refuse_aggregates
 from brim.operators.expressions.tree import Column, Tree, has_aggregate, name_of
 from brim.pipeline import running
 from brim.pipeline.batches import Batches
@@ -103,6 +104,7 @@ class Pipeline:
             raise PlanError("filter takes at least one predicate")
         pipeline = self
         for predicate in predicates:
+            refuse_aggregates(tree_of(predicate), "filter")
             pipeline = Pipeline(Filter(pipeline._id("filter"), pipeline.node, tree_of(predicate)))
         return pipeline
 

@@ -7,7 +7,8 @@ One rule makes a pipeline live and bounded at once:
 A stage blocked on `send` faces a queue that is not empty, so its reader has something to read; follow the chain to a
 sink that waits for no memory. Until the reader has asked for the first time the queue takes its head only.
 
-A batch of a single row may be larger than the floor of the queue: it travels as a parcel (see `oversize.py`).
+A batch larger than the floor of the queue (a single large row, an estimate that was wrong) travels as a parcel: see
+`oversize.py`.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class ByteQueue:
         size = held_bytes(batch)
         if not batch.num_rows:
             await anyio.lowlevel.checkpoint()
-        elif size > self.batch_bytes and batch.num_rows == 1:
+        elif size > self.batch_bytes:
             await self._send_oversize(batch, size)
         elif self.send_nowait(batch, size):
             await anyio.lowlevel.checkpoint()
