@@ -77,9 +77,12 @@ class Channel:
         """The next message; None when the worker has closed its end."""
         while (taken := self._frames.take()) is None:
             try:
-                self._frames.feed(*await self.stream.receive_fds(READ_BYTES, READ_FDS))
+                data, fds = await self.stream.receive_fds(READ_BYTES, READ_FDS)
             except EndOfStream:
                 return None
+            for fd in fds:
+                os.set_inheritable(fd, False)
+            self._frames.feed(data, fds)
         return taken
 
     async def aclose(self) -> None:
@@ -102,10 +105,10 @@ class BlockingChannel:
     def receive(self) -> tuple[Message, list[int]] | None:
         """The next message; None when the engine has closed its end."""
         while (taken := self._frames.take()) is None:
-            data, fds, _flags, _address = socket.recv_fds(
-                self.connection, READ_BYTES, READ_FDS, getattr(socket, "MSG_CMSG_CLOEXEC", 0)
-            )
+            data, fds, _flags, _address = socket.recv_fds(self.connection, READ_BYTES, READ_FDS)
             if not data:
                 return None
+            for fd in fds:
+                os.set_inheritable(fd, False)
             self._frames.feed(data, fds)
         return taken

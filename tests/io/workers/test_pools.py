@@ -1,0 +1,386 @@
+"""Real worker processes: results, copies, concurrency, errors, deaths, time limits, and nothing left behind."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import anyio
+import psutil
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from kit import FakeStage, RealThreads, drive
+from udf_kit import alone, arrays, batches, descriptors, ids, payloads_mapped, pools_for, rows, run
+
+from brim.errors import PlanError, UdfContractError, UdfError, UdfTimeout, WorkerDied
+from brim.events import WorkerEnded, WorkerStarted
+from brim.io.workers.pool import SENT_AHEAD_BELOW_S
+
+TEXT = pa.record_batch({"id": pa.array([n % 7 for n in range(1000)]), "text": pa.array(["x" * 1000] * 1000)})
+
+
+def with_pools(main, **limits):
+    """Run `main(pools, stage)`; afterwards no process, descriptor or thread of ours may be left."""
+
+    async def around():
+        stage = FakeStage(threads=RealThreads())
+        async with pools_for(stage, **limits) as pools:
+            return await main(pools, stage)
+
+    before = descriptors()
+    try:
+        return alone(anyio.run, around)
+    finally:
+        assert psutil.Process().children(recursive=True) == []
+        assert descriptors() <= before
+
+
+class Tally:
+    """What one worker process saw."""
+
+    def __init__(self, start=0):
+        self.calls = start
+
+    def __call__(self, values):
+        self.calls += 1
+        time.sleep(0.003)  # long enough for a second worker to start
+        return pa.array([os.getpid() * 1000 + self.calls] * len(values))
+
+
+def test_two_workers_build_a_class_once_each_and_keep_order_and_it():
+    async def main(pools, stage):
+        operator = arrays(Tally, batch_size=1, concurrency=2, args=(100,))
+        await pools.measure(operator.function)
+        made = []
+        for _ in range(2):
+            out = (await drive(operator, [ids(0, 200)], stage=stage)).table()
+            assert out["id"].to_pylist() == list(range(200))
+            made += out["made"].to_pylist()
+        return made, pools.facts
+
+    made, facts = with_pools(main, processes=2)
+    calls = {}
+    for value in made:
+        calls.setdefault(value // 1000, []).append(value % 1000)
+    assert len(calls) == 2
+    assert {fact.pid for fact in facts} == set(calls)
+    for counted in calls.values():
+        assert sorted(counted) == list(range(101, 101 + len(counted)))  # one instance, in one order, over both runs
+    assert sum(fact.calls for fact in facts) == 400
+    assert all(fact.base_bytes > 5e6 for fact in facts)
+
+
+def test_workers_are_told_of_and_few_are_started_for_little():
+    async def main(pools, stage):
+        await drive(arrays(Tally), [ids(0, 3)], stage=stage)
+        assert len(pools.facts) == 1
+        return stage
+
+    (started,) = with_pools(main, processes=2).facts
+    assert isinstance(started, WorkerStarted)
+    assert started.base_bytes > 0
+    assert started.start_s > 0
+
+
+def test_the_end_of_a_worker_is_told_while_it_serves():
+    stage = FakeStage(threads=RealThreads())
+    with pytest.raises(WorkerDied):
+        run(arrays(lambda values: os._exit(4)), ids(0, 1), stage=stage, processes=1)
+    pid = stage.facts[0].pid
+    assert stage.facts[1:] == [WorkerEnded("<lambda>", pid, "exit code 4")]
+
+
+def test_concurrency_is_exact_in_processes():
+    def span(value):
+        start = time.monotonic_ns()
+        time.sleep(SENT_AHEAD_BELOW_S)
+        return start
+
+    out = run(rows(span, concurrency=2), ids(0, 8), processes=4)
+    starts = sorted(out.table()["made"].to_pylist())
+    spans = [(start, start + int(SENT_AHEAD_BELOW_S * 1e9)) for start in starts]
+    most = max(sum(a <= start < b for a, b in spans) for start in starts)
+    assert most == 2
+
+
+def memory_seen(values):
+    """Bytes Arrow has allocated in the worker while it holds its input, and whether that is mapped."""
+    address = values.buffers()[2].address
+    mapped = any(start <= address < stop for start, stop in payloads_mapped())
+    return pa.array([pa.total_allocated_bytes() if mapped else 10**9] * len(values))
+
+
+def test_a_batch_is_written_once_on_its_way_and_mapped_where_it_arrives():
+    def wchar(process):
+        return int(Path(f"/proc/{process}/io").read_text().split("wchar: ")[1].split()[0])
+
+    from brim.operators.map_arrays import MapArrays
+    from brim.pipeline.udf import declare
+
+    async def main(pools, stage):
+        seen = declare(memory_seen, "array", return_type=pa.int64(), concurrency=1)
+        back = declare(lambda texts: texts, "array", return_type=pa.string(), concurrency=1)
+        schema = pa.schema([("made", pa.int64())])
+        await pools.measure(seen)
+        before = wchar("self")
+        out = await drive(MapArrays(seen, ("text",), "made", schema), [TEXT] * 10, stage=stage)
+        there = (wchar("self") - before) / (10 * TEXT["text"].nbytes)
+        assert out.table()["made"][-1].as_py() < 1_100_000  # but for the few rows that are tried first, all are mapped
+        await pools.measure(back)
+        (pid,) = (pool.facts[0].pid for pool in pools.pools if pool.function is back)
+        before = wchar(pid)
+        schema = pa.schema([("made", pa.string())])
+        out = await drive(MapArrays(back, ("text",), "made", schema), [TEXT] * 10, stage=stage)
+        assert out.table()["made"].to_pylist() == ["x" * 1000] * 10_000
+        return there, (wchar(pid) - before) / (10 * TEXT["text"].nbytes)
+
+    there, back = with_pools(main, processes=1)
+    assert 1.0 <= there < 1.1
+    assert 1.0 <= back < 1.1
+
+
+def test_fifty_batches_leave_no_descriptor_on_either_side():
+    async def main(pools, stage):
+        from brim.operators.map_arrays import MapArrays
+        from brim.pipeline.udf import declare
+
+        count = declare(
+            lambda texts: pa.array([descriptors()] * len(texts)),
+            "array",
+            return_type=pa.int64(),
+            concurrency=1,
+        )
+        operator = MapArrays(count, ("text",), "made", pa.schema([("made", pa.int64())]))
+        await drive(operator, [TEXT], stage=stage)
+        ours = descriptors()
+        made = (await drive(operator, [TEXT] * 50, stage=stage)).table()["made"].to_pylist()
+        assert descriptors() <= ours
+        return made
+
+    made = with_pools(main, processes=1)
+    assert max(made) - min(made) <= 2  # a call that was sent ahead may have arrived already
+
+
+def test_errors_and_broken_contracts_arrive_as_themselves():
+    def raises(values):
+        if values[0].as_py() == 0:
+            raise LookupError("not \udc80 there")
+        return values if values[0].as_py() == 1 else [1, 2]
+
+    async def main(pools, stage):
+        errors = []
+        for start in (0, 2):
+            with pytest.raises(BaseExceptionGroup) as info:
+                await drive(arrays(raises), [ids(start, start + 1)], stage=stage)
+            errors.append(info.value.exceptions[0])
+        pids = {fact.pid for fact in pools.facts}
+        return errors, pids
+
+    (raised, broken), pids = with_pools(main, processes=1)
+    assert type(raised) is UdfError
+    assert raised.reason == "LookupError: not \\udc80 there"
+    assert "in raises" in raised.traceback
+    assert raised.rows == "row 0 of its input"
+    assert type(broken) is UdfContractError
+    assert "2 values for 1 rows" in broken.reason
+    assert len(pids) == 1  # an error is no reason to end a worker
+
+
+def test_rows_that_fail_in_a_worker_are_null_and_a_slow_row_is_interrupted():
+    def picky(value):
+        if value == 2:
+            raise ValueError("two")
+        if value == 4:
+            time.sleep(60)
+        return os.getpid()
+
+    async def main(pools, stage):
+        out = await drive(rows(picky, on_error="null", timeout_s=0.3, concurrency=1), [ids(0, 6)], stage=stage)
+        return out.table()["made"].to_pylist(), [fact.pid for fact in pools.facts]
+
+    made, (pid,) = with_pools(main, processes=1)
+    assert made == [pid, pid, None, pid, None, pid]
+
+
+def test_a_generator_in_a_worker_makes_a_piece_when_it_is_asked_for():
+    def many(batch):
+        for n in range(5):
+            yield {"id": [n], "made": [time.monotonic_ns()]}
+
+    class Slow:
+        def __init__(self):
+            self.got = []
+
+        async def send(self, batch):
+            await anyio.sleep(0.02)
+            self.got.append((batch["id"][0].as_py(), batch["made"][0].as_py(), time.monotonic_ns()))
+
+    async def main(pools, stage):
+        from kit import Feed
+        from udf_kit import SCHEMA
+
+        out = Slow()
+        await batches(many, SCHEMA, concurrency=2).run([Feed([ids(0, 1), ids(1, 2)])], out, stage)
+        return out.got
+
+    got = with_pools(main, processes=1)
+    assert [n for n, _, _ in got] == [0, 1, 2, 3, 4] * 2
+    for (_, _, taken), (number, made, _) in itertools.pairwise(got):
+        assert number == 0 or made > taken
+
+
+@pytest.mark.parametrize(
+    ("ending", "exit_code"),
+    [
+        (lambda values: os._exit(7), 7),
+        (lambda values: os.kill(os.getpid(), signal.SIGKILL), -9),
+        (lambda values: __import__("ctypes").string_at(0), -11),
+        (lambda values: sys.stdout.write("x" * 1_000_000 + "the last words") and os._exit(1), 1),
+        (lambda values: os.closerange(3, 100), None),
+    ],
+    ids=["exit", "kill", "segfault", "flood", "close"],
+)
+def test_a_worker_that_ends_is_a_typed_error_with_what_it_printed(ending, exit_code):
+    with pytest.raises(WorkerDied) as info:
+        with_pools(lambda pools, stage: drive(arrays(ending), [ids(0, 3)], stage=stage), processes=1)
+    assert info.value.rows == 3
+    if exit_code is not None:
+        assert info.value.exit_code == exit_code
+    if exit_code == 1:
+        assert info.value.output.endswith("the last words")
+    if exit_code == -11:
+        assert "Fatal Python error" in info.value.output
+
+
+def test_a_call_whose_worker_died_is_tried_again_in_another(tmp_path):
+    def dies_once(values):
+        if not (tmp_path / "died").exists():
+            (tmp_path / "died").write_text("")
+            os._exit(3)
+        return values
+
+    out = run(arrays(dies_once, retries=1, batch_size=2), ids(0, 6), processes=1)
+    assert out.table()["made"].to_pylist() == list(range(6))
+
+
+def test_a_call_that_hangs_is_ended_and_only_its_rows_are_lost():
+    def hangs(values):
+        if pc.any(pc.equal(values, 5)).as_py():
+            __import__("ctypes").PyDLL(None).sleep(60)  # holds the GIL: no signal handler of Python's runs
+        return values
+
+    started = time.monotonic()
+    with pytest.raises(UdfTimeout, match=r"took longer than 0\.2 s"):
+        with_pools(lambda pools, stage: drive(arrays(hangs, timeout_s=0.2), [ids(5, 6)], stage=stage), processes=1)
+    assert time.monotonic() - started < 10
+    out = run(arrays(hangs, timeout_s=0.2, on_error="null"), ids(4, 6), processes=1)
+    assert out.table()["made"].to_pylist() == [4, None]
+
+
+class Broken:
+    def __init__(self):
+        raise RuntimeError("no model here")
+
+    def __call__(self, values): ...
+
+
+def test_a_class_that_cannot_be_built_is_the_users_error():
+    with pytest.raises(UdfError, match="RuntimeError: no model here") as info:
+        run(arrays(Broken), ids(0, 1), processes=1)
+    assert "in __init__" in info.value.traceback
+    with pytest.raises(UdfError, match="no model"):
+        with_pools(lambda pools, stage: pools.measure(arrays(Broken).function), processes=1)
+
+
+def test_a_function_that_cannot_be_sent_says_what_to_do():
+    lock = __import__("threading").Lock()
+
+    def locked(values):
+        with lock:
+            return values
+
+    with pytest.raises(PlanError, match=r'locked cannot be sent.*backend="thread"'):
+        run(arrays(locked), ids(0, 1), processes=1)
+
+
+def test_output_never_blocks_a_worker_and_input_is_empty():
+    def prints(values):
+        for _ in range(2000):
+            sys.stdout.write("x" * 500)
+        sys.stderr.write("y" * 100_000)
+        return pa.array([len(sys.stdin.read())] * len(values))
+
+    out = run(arrays(prints), ids(0, 2), ids(2, 4), processes=1)
+    assert out.table()["made"].to_pylist() == [0] * 4
+
+
+def test_leaving_in_the_middle_of_a_call_ends_the_worker_with_the_pools():
+    async def main(pools, stage):
+        with anyio.move_on_after(1.0):
+            await drive(arrays(lambda values: time.sleep(60)), [ids(0, 2)], stage=stage)
+        assert len(pools.facts) == 1
+        return time.monotonic()
+
+    left = with_pools(main, processes=1)
+    assert time.monotonic() - left < 5
+
+
+def test_idle_workers_beyond_the_number_are_ended():
+    async def main(pools, stage):
+        for n in range(3):
+            await drive(arrays(lambda values, n=n: pc.add(values, n)), [ids(0, 1)], stage=stage)
+        with anyio.fail_after(5):
+            while len(psutil.Process().children()) > 1:
+                await anyio.sleep(0.02)
+        return len(pools.pools)
+
+    assert with_pools(main, processes=1) == 1
+
+
+def test_functions_run_on_another_event_loop_too():
+    uvloop = pytest.importorskip("uvloop")
+
+    async def main():
+        stage = FakeStage(threads=RealThreads())
+        async with pools_for(stage, processes=1):
+            return await drive(arrays(lambda values: values), [TEXT.select(["id"])], stage=stage)
+
+    with uvloop.Loop() if hasattr(uvloop.Loop, "__enter__") else __import__("contextlib").nullcontext():
+        out = anyio.run(main, backend_options={"loop_factory": uvloop.new_event_loop})
+    assert out.table().num_rows == 1000
+
+
+ENGINE = """
+import os, sys, time, anyio
+sys.path[:0] = {path!r}
+from udf_kit import FakeStage, RealThreads, arrays, drive, ids, pools_for
+def stuck(values):
+    open({pid!r}, "w").write(str(os.getpid()))
+    time.sleep(600)
+async def main():
+    stage = FakeStage(threads=RealThreads())
+    async with pools_for(stage, processes=1):
+        await drive(arrays(stuck), [ids(0, 1)], stage=stage)
+anyio.run(main)
+"""
+
+
+def test_workers_end_with_an_engine_that_is_killed(tmp_path):
+    place = tmp_path / "pid"
+    code = ENGINE.format(path=sys.path, pid=str(place))
+    engine = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while not (place.exists() and place.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    worker = psutil.Process(int(place.read_text()))
+    engine.kill()
+    engine.wait()
+    deadline = time.monotonic() + 1
+    while worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE:  # nobody may be there to reap it
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
