@@ -21,8 +21,8 @@ from brim.errors import PlanError, SchemaMismatch
 from brim.events import Resource
 from brim.io.columns import check_selection
 from brim.io.corrupt_input import reading
-from brim.io.normalise import check_fields, conform, plain_schema
-from brim.io.pieces import pieces
+from brim.io.normalise import check_fields, plain_schema
+from brim.io.pieces import plain_pieces
 from brim.operators.expressions.tree import Tree
 from brim.operators.protocol import Inbox, Operator, Outbox, Stage
 
@@ -119,8 +119,7 @@ class FromBatches:
             if not self.source.trusted:
                 with reading(self.source.name, f"item {number}"):
                     batch.validate(full=True)
-            for piece in pieces(batch, batch_bytes):
-                yield from pieces(conform(piece, self.source.schema), batch_bytes)
+            yield from plain_pieces(batch, self.source.schema, batch_bytes)
 
 
 _END: Any = object()
@@ -160,14 +159,14 @@ class _AsyncPull:
 
 async def _open(items: Items, stage: Stage) -> _SyncPull | _AsyncPull:
     """A fresh iterator of `items`; functions and `iter` are the caller's code too, so they run in a thread."""
-    made = await stage.threads.run(items) if callable(items) else items
+    made = await stage.threads.wait(items) if callable(items) else items
     if inspect.isawaitable(made):
         made = await made
     if isinstance(made, AsyncIterable):
         return _AsyncPull(aiter(made), stage)
     if not isinstance(made, Iterable):
         raise SchemaMismatch("from_batches", "a function that gives an iterable", type(made).__name__)
-    return _SyncPull(await stage.threads.run(iter, made), stage)
+    return _SyncPull(await stage.threads.wait(iter, made), stage)
 
 
 def _as_batches(item: Any, schema: pa.Schema, place: str) -> Iterator[pa.RecordBatch]:

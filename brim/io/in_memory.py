@@ -16,8 +16,8 @@ from brim.errors import PlanError, SchemaMismatch
 from brim.io.columns import check_selection
 from brim.io.corrupt_input import reading
 from brim.io.from_batches import BatchesSource, batches_source
-from brim.io.normalise import conform, plain_schema
-from brim.io.pieces import pieces
+from brim.io.normalise import plain_schema
+from brim.io.pieces import plain_pieces
 from brim.io.scan import Batches, Scan
 from brim.operators.expressions.tree import Tree
 from brim.operators.protocol import Operator
@@ -137,8 +137,7 @@ class TableSource:
             if not self.trusted:
                 with reading(self.name, f"batch {number}"):
                     chunk.validate(full=True)
-            for piece in pieces(chunk, batch_bytes):
-                yield from pieces(conform(piece, self.schema), batch_bytes)
+            yield from plain_pieces(chunk, self.schema, batch_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,11 +44,17 @@ def find_files(path: Paths, reader: str, suffixes: tuple[str, ...], storage: obj
     """
     if storage is not None:
         raise PlanError(f"{reader}: storage= is for object stores, and {reader} takes local paths and file:// URLs")
-    given = [path] if isinstance(path, str | os.PathLike) else list(path)
-    found = tuple(file for one in given for file in _expand(local_path(one, reader), reader, suffixes))
+    found = tuple(walk_files(path, reader, suffixes))
     if not found:
         raise PlanError(f"{reader}: an empty list of paths; name a file, a folder or a glob")
     return found
+
+
+def walk_files(path: Paths, reader: str, suffixes: tuple[str, ...] = ()) -> Iterator[DataFile]:
+    """As `find_files`, one by one while folders are read."""
+    given = [path] if isinstance(path, str | os.PathLike) else list(path)
+    for one in given:
+        yield from _expand(local_path(one, reader), reader, suffixes)
 
 
 def local_path(path: str | Path, reader: str) -> str:
@@ -82,18 +88,20 @@ def _comparable(files: Sequence[DataFile]) -> bool:
     return len({Path(file.path).is_absolute() for file in files}) == 1
 
 
-def _expand(path: str, reader: str, suffixes: tuple[str, ...]) -> Iterable[DataFile]:
+def _expand(path: str, reader: str, suffixes: tuple[str, ...]) -> Iterator[DataFile]:
     place = Path(path)
     if place.is_dir():
-        found = [_in_folder(file, place) for file in _walk(place, suffixes)]
-        if not found:
-            raise PlanError(f"{reader}: no {' or '.join(suffixes) or 'file'} file under {path}")
-        return found
-    if _MAGIC.search(path) and not place.exists():
-        return _expand_glob(path, reader, suffixes)
-    if not place.exists():
+        file = None
+        for file in _walk(place, suffixes):
+            yield _in_folder(file, place)
+        if file is None:
+            raise PlanError(f"{reader}: no {' or '.join(suffixes) or 'visible'} file under {path}")
+    elif _MAGIC.search(path) and not place.exists():
+        yield from _expand_glob(path, reader, suffixes)
+    elif place.exists():
+        yield DataFile(path)
+    else:
         raise ObjectMissing(path, f"{reader}: there is no such file or folder")
-    return [DataFile(path)]
 
 
 def _expand_glob(path: str, reader: str, suffixes: tuple[str, ...]) -> list[DataFile]:

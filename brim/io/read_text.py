@@ -1,0 +1,102 @@
+"""Read text: a row for each line, or for each file."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from brim.errors import CorruptInput, LimitExceeded, PlanError
+from brim.events import RowsFailed
+from brim.io.corrupt_input import reading
+from brim.io.file_source import FileSource, Wanted, file_source
+from brim.io.lines import BLOCK_BYTES, LINE_BYTES_MAX, read_lines
+from brim.io.paths import Paths, find_files
+from brim.io.scan import Batches
+from brim.io.source import OnError
+
+NAME = "read_text"
+SUFFIXES = (".txt", ".text", ".log", ".md")
+
+_LINES = pa.schema([("text", pa.string())])
+_WHOLE = pa.schema([("path", pa.string()), ("text", pa.string())])
+
+
+def text_source(
+    path: Paths,
+    *,
+    encoding: str = "utf-8",
+    whole_files: bool = False,
+    columns: Sequence[str] | None = None,
+    on_error: OnError = "raise",
+    storage: object = None,
+) -> FileSource:
+    """Lines without their ends in the column ``text``; with `whole_files` rows ``path, text``, one a file.
+
+    Of a folder the files named .txt, .text, .log and .md are read. Lines and files are at most 64 MiB. The encoding is
+    one in which a line ends with the byte 10: UTF-8, ASCII, the ISO 8859 and Windows pages.
+    """
+    try:
+        known = codecs.lookup(encoding).name
+    except LookupError as error:
+        raise PlanError(f"{NAME}: there is no encoding {encoding!r}") from error
+    if known.startswith(("utf-16", "utf-32")) and not whole_files:
+        raise PlanError(f"{NAME}: lines of {known} cannot be told apart; use whole_files=True")
+    files = find_files(path, NAME, SUFFIXES, storage)
+    schema = _WHOLE if whole_files else _LINES
+    reader = TextReader(known, whole_files)
+    return file_source(NAME, files, reader, schema, columns=columns, on_error=on_error)
+
+
+@dataclass(frozen=True, slots=True)
+class TextReader:
+    """Text of one encoding, a line or a file a row."""
+
+    encoding: str
+    whole_files: bool
+
+    @property
+    def decoder_bytes(self) -> int:
+        """A block, the one being made of it, and its lines as Python's bytes."""
+        return 6 * BLOCK_BYTES
+
+    def read(self, wanted: Wanted) -> Batches:
+        return self._read_file(wanted) if self.whole_files else self._read_lines(wanted)
+
+    def _read_lines(self, wanted: Wanted) -> Batches:
+        for number, lines in read_lines(wanted.path):
+            bare = [line.removesuffix(b"\r") for line in lines]
+            try:
+                column = self._decode(bare)
+            except (UnicodeError, pa.ArrowInvalid):
+                good = [line for line in bare if self._is_sound(line)]
+                if wanted.on_error == "raise":
+                    bad = next(i for i, line in enumerate(bare) if not self._is_sound(line))
+                    raise CorruptInput(wanted.path, f"line {number + bad}", f"this is not {self.encoding}") from None
+                yield RowsFailed(wanted.path, len(bare) - len(good), f"not {self.encoding}")
+                column = self._decode(good)
+            yield pa.RecordBatch.from_arrays([column], schema=_LINES).select(wanted.schema.names)
+
+    def _decode(self, lines: list[bytes]) -> pa.Array:
+        if self.encoding == "utf-8":
+            return pa.array(lines, pa.binary()).cast(pa.string())
+        return pa.array([line.decode(self.encoding) for line in lines], pa.string())
+
+    def _is_sound(self, line: bytes) -> bool:
+        try:
+            line.decode(self.encoding)
+        except UnicodeError:
+            return False
+        return True
+
+    def _read_file(self, wanted: Wanted) -> Batches:
+        with reading(wanted.path, "the text"):
+            path = Path(wanted.path)
+            if (size := path.stat().st_size) > LINE_BYTES_MAX:
+                raise LimitExceeded("the size of a text", size, LINE_BYTES_MAX, wanted.path)
+            text = path.read_bytes().decode(self.encoding)
+            row = pa.RecordBatch.from_pydict({"path": [wanted.path], "text": [text]}, schema=_WHOLE)
+        yield row.select(wanted.schema.names)
