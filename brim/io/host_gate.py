@@ -51,9 +51,9 @@ class Host:
         return None if self.active < min(self.most, self.room) else Turn()
 
     def throttled(self, now: float, seconds: float) -> None:
-        """The host asks to be left alone for `seconds`."""
+        """The host asks to be left alone for `seconds`; with 0 it only asks for less at once."""
         self.closed_until = max(self.closed_until, now + min(seconds, RETRY_AFTER_MOST_S))
-        self.room = 1
+        self.room = 1 if seconds > 0 else max(1, min(self.room, self.active) // 2)
 
     def succeeded(self) -> None:
         self.purse = min(PURSE_MOST, self.purse + PURSE_SHARE)

@@ -153,7 +153,7 @@ class _Run:
                 row.finish()
                 self.lender.change()
                 continue
-            while self.fetcher.crowded:  # more answers would only wait for memory
+            while not self.fetcher.begin(row):
                 await self.lender.wait()
             slot = Slot(self.fetcher.slots)
             await slot.take()

@@ -1,7 +1,8 @@
 """Fetcher: fetch the body of one row, within the connections of the operator. One task a row runs through here.
 
-    slot ─► open ─► size known ─► bytes lent ─► read ─► done
-                        └─ not within `IDLE_S`: connection and slot are let go, and taken again with the bytes in hand
+    usual bytes set aside ─► slot ─► open ─► size known ─► bytes lent ─► read ─► done
+                                                 └─ not within `IDLE_S`: connection and slot are let go,
+                                                    and taken again with the bytes in hand
 
 A row that has its bytes and no slot takes that of a row which waits for bytes: nobody waits for a connection that waits
 for memory. A row whose bytes were taken away (evicted) begins again, bytes first.
@@ -20,7 +21,8 @@ from brim.operators.protocol import Body, Stage, TransferOptions
 from brim.operators.safe_url import safe_url
 from brim.sizes import KIB
 
-IDLE_S = 1.0
+IDLE_S = 0.25
+USUAL_WEIGHT = 1 / 8
 FIRST_BYTES = 256 * KIB
 
 
@@ -53,11 +55,21 @@ class Fetcher:
     max_bytes: int | None
     _idle: list[anyio.CancelScope] = field(default_factory=list)
     _wanting: int = 0
+    _opening: set[Row] = field(default_factory=set)
+    _usual: float = 0.0
 
-    @property
-    def crowded(self) -> bool:
-        """Whether one more row would only stand in the way of those there are."""
-        return self.lender.short or self._wanting > 0
+    def begin(self, row: Row) -> bool:
+        """Whether `row` may be fetched now; memory for a body of the usual size is set aside for it.
+
+        Where that is not there, one row at a time is asked about: more answers would only wait for memory.
+        """
+        if self.lender.short or self._wanting:
+            return False
+        row.loan = self.stage.memory.try_ahead(int(self._usual))
+        if row.loan is None and self._opening:
+            return False
+        self._opening.add(row)
+        return True
 
     async def fetch(self, row: Row, slot: Slot) -> None:
         """Fetch until the row is done; when it is evicted it starts over, bytes first."""
@@ -69,6 +81,7 @@ class Fetcher:
                 except (TransferFailed, LimitExceeded, RowTooLarge) as error:
                     row.fail(error)
                 finally:
+                    self._opening.discard(row)
                     slot.free()
                     if not row.done:
                         row.drop()
@@ -104,6 +117,7 @@ class Fetcher:
             raise LimitExceeded("the size of a body", least, most, safe_url(row.url or ""))
         row.least = least
         row.want = max(least, better, row.want or 0)
+        self._exchange(row)
         self.lender.change()
         await self._lent_soon(row)
         if row.unmet:
@@ -111,6 +125,17 @@ class Fetcher:
             slot.free()
             await self._lent(row)
             await self._connect(slot)
+
+    def _exchange(self, row: Row) -> None:
+        """What was set aside for `row` becomes what it needs, if that is there."""
+        assert row.want is not None
+        if row in self._opening:
+            self._opening.discard(row)
+            self._usual += (row.want - self._usual) * USUAL_WEIGHT
+        if row.body is None and row.loan is not None:
+            row.drop()
+            if (loan := self.stage.memory.try_ahead(row.want)) is not None:
+                row.take(loan)
 
     async def _lent_soon(self, row: Row) -> None:
         """Wait for memory with a connection in hand, as long as nobody who has memory wants that."""

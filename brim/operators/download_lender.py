@@ -82,8 +82,10 @@ class Lender:
             row.done = False
             self.restart(row)
             return
-        if row.scope is not None:
-            row.scope.cancel()
+        if row.scope is None:  # its task has not begun
+            row.drop()
+            return
+        row.scope.cancel()
         while row.loan is not None and not row.done:
             await self.wait()
 

@@ -42,6 +42,14 @@ def test_a_host_opens_slowly_after_a_pause():
     assert rounds == [1, 2, 4, 8, 16]
 
 
+def test_a_host_that_names_no_time_is_asked_half_as_much():
+    host = Host(active=8)
+    host.throttled(5, 0)
+    assert host.ready(5) == Turn()
+    host.active = 3
+    assert host.ready(5) is None
+
+
 def test_the_number_of_requests_to_a_host_is_bounded():
     host = Host(most=2, active=2)
     assert host.ready(0) == Turn()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit import Collected, FakeMemory, FakeStage, Feed, FolderSpill, InlineThreads, LoopClock, RealThreads, drive
-from servers.faulty_http import Change, Cut, FaultyServer, Hang, Status, faulty_server
+from servers.faulty_http import Change, Cut, Drip, Drop, FaultyServer, Hang, Ignore, Status, faulty_server
 
 from brim.errors import LimitExceeded, ObjectMissing, PlanError, RowTooLarge, SchemaMismatch, TransferFailed
 from brim.events import Resource, Retried, RowsFailed
@@ -202,6 +202,22 @@ def test_a_row_that_waits_for_memory_lets_its_connection_go(monkeypatch):
     run(scenario, batch_bytes=100 * KIB, memory=FakeMemory(window_bytes=200 * KIB))
 
 
+def test_a_slow_reader_costs_hardly_any_request_twice():
+    class Slow(Collected):
+        async def send(self, batch: pa.RecordBatch) -> None:
+            await anyio.sleep(0.05)
+            await Collected.send(self, batch)
+
+    async def scenario(server: FaultyServer, stage: FakeStage):
+        urls = [server.put(f"{n}", body_of(n, 45 * KIB)) for n in range(100)]
+        out = Slow()
+        await column(connections=16).run([Feed([batch_of(urls)])], out, stage)
+        assert out.table().num_rows == 100
+        assert len(server.requests) <= 120
+
+    run(scenario, batch_bytes=100 * KIB, memory=FakeMemory(window_bytes=200 * KIB))
+
+
 def test_a_row_that_fails_raises_after_the_rows_before_it_were_sent():
     async def scenario(server: FaultyServer, stage: FakeStage):
         urls = [server.put(f"{n}", b"x", late_s=0.1) for n in range(5)] + [server.url("missing?token=hush")]
@@ -349,6 +365,39 @@ def test_the_step_takes_strings_and_gives_binaries():
 def test_a_step_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(PlanError, match=next(iter(wrong))):
         Download(**wrong)
+
+
+def test_of_many_bodies_with_faulty_answers_none_is_lost_and_none_is_wrong():
+    async def scenario(server: FaultyServer, stage: FakeStage):
+        random, kinds = (
+            Random(7),
+            [
+                lambda size: Cut(random.randint(0, size)),
+                lambda _: Drop(),
+                lambda _: Status(500),
+                lambda _: Status(502),
+                lambda _: Status(503, {"Retry-After": "0"}),
+                lambda _: Status(429, {"Retry-After": "0"}),
+                lambda _: Status(408),
+                lambda _: Hang(),
+                lambda _: Drip(0.05),
+            ],
+        )
+        urls, bodies = [], []
+        for number in range(200):
+            body, faults = body_of(number, random.randint(0, 60_000)), []
+            while random.random() < 0.2:
+                faults.append(random.choice(kinds)(len(body)))
+                if isinstance(faults[-1], Cut) and random.random() < 0.3:
+                    faults.append(Ignore())
+            options = {"chunked": random.random() < 0.3, "etag": random.choice(['"1"', '"1"', 'W/"1"', None])}
+            bodies.append(body)
+            urls.append(server.put(f"{number}", body, *faults, **options))
+        out = await drive(column(Download(timeout_s=0.3, retries=8), 16), [batch_of(urls)], stage=stage)
+        assert out.table()["body"].to_pylist() == bodies
+        assert sum(isinstance(fact, Retried) for fact in stage.facts) > 25
+
+    run(scenario, batch_bytes=200 * KIB, memory=FakeMemory(window_bytes=400 * KIB))
 
 
 # Laws, on a store in memory whose waits are turns of the loop.
