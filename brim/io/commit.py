@@ -17,6 +17,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from errno import ENOTEMPTY
 from pathlib import Path
 
 from brim.errors import BrimError, PlanError, TransferFailed
@@ -83,9 +84,10 @@ class Staging:
         """Make the folder, and remove what dead writers have left."""
         place = self._parent
         with writing(str(self.target.path)):
+            if place.is_dir():
+                self._sweep(place)  # which may put the target back, so it comes before the check
             self.target.check()
             place.mkdir(parents=True, exist_ok=True)
-            self._sweep(place)
             self.folder = place / f"{self._stem}{self.token}{_HIDDEN}"
             self.folder.mkdir()
             self._lock = os.open(self.folder, os.O_RDONLY)
@@ -155,9 +157,11 @@ class Staging:
             os.rename(target, old)  # noqa: PTH104 - see above
         try:
             os.rename(self.folder, target)  # noqa: PTH104 - takes the place of an empty folder, and of no other
-        except OSError:
+        except OSError as error:
             if old.exists():
                 os.rename(old, target)  # noqa: PTH104 - as it was
+            if error.errno == ENOTEMPTY:
+                raise FileExistsError(str(target)) from error
             raise
         _sync(target.parent)
         shutil.rmtree(old, ignore_errors=True)

@@ -1,11 +1,12 @@
 """CSV text: what pyarrow's CSV reader lets pass and should not.
 
-It takes zero bytes for text, and at a quote that is never closed it silently swallows the rest of the file. So its
-input goes through here.
+It takes zero bytes for text, types a column of invalid UTF-8 as bytes, and at a quote that is never closed it silently
+swallows the rest of the file. So its input goes through here.
 """
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,9 @@ class CsvText:
     trouble: CorruptInput | None = None
     closed: bool = False
     _file: BinaryIO = field(init=False)
+    _utf8: codecs.IncrementalDecoder = field(default_factory=codecs.getincrementaldecoder("utf-8"))
     _quotes: int = 0
+    _lines: int = 1
     _at: int = 0
 
     def __post_init__(self) -> None:
@@ -41,18 +44,26 @@ class CsvText:
         if self.trouble is not None:
             return b""
         data = self._file.read(size)
-        if self._at == 0 and data.startswith(_UTF16):
-            self.trouble = CorruptInput(self.path, "byte 0", "UTF-16; convert the file to UTF-8")
-            return b""
-        if (zero := data.find(b"\0")) >= 0:
-            self.trouble = CorruptInput(self.path, f"byte {self._at + zero}", "a zero byte, which no text has")
-            return b""
-        if self.quoting:
-            self._quotes += data.count(b'"')
-            if not data and self._quotes % 2:
-                self.trouble = self._find_open_quote()
+        self.trouble = self._find_trouble(data)
+        self._lines += data.count(b"\n")
         self._at += len(data)
-        return data
+        return data if self.trouble is None else b""
+
+    def _find_trouble(self, data: bytes) -> CorruptInput | None:
+        if self._at == 0 and data.startswith(_UTF16):
+            return CorruptInput(self.path, "line 1", "UTF-16; convert the file to UTF-8")
+        if (zero := data.find(b"\0")) >= 0:
+            return CorruptInput(self.path, self._line(data, zero), "a zero byte, which no text has")
+        try:
+            self._utf8.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            return CorruptInput(self.path, self._line(data, error.start), "invalid UTF-8; convert the file to UTF-8")
+        self._quotes += data.count(b'"') if self.quoting else 0
+        return self._find_open_quote() if not data and self._quotes % 2 else None
+
+    def _line(self, data: bytes, at: int) -> str:
+        line = self._lines + data.count(b"\n", 0, at)
+        return f"line {line}"
 
     def check(self) -> None:
         """Raise what is wrong with the text that has been read."""
@@ -79,16 +90,18 @@ class CsvText:
         """Where the quote is that is never closed; a lone quote inside an unquoted value is only a character."""
         with Path(self.path).open("rb") as file:
             offset = open_quote(iter(lambda: file.read(MIB), b""), self.delimiter)
-        if offset is None:
-            return None
-        return CorruptInput(self.path, f"byte {offset}", "a quoted value begins here and does not end")
+            if offset is None:
+                return None
+            file.seek(0)
+            line = 1 + sum(file.read(min(MIB, offset - at)).count(b"\n") for at in range(0, offset, MIB))
+        return CorruptInput(self.path, f"line {line}", "a quoted value begins here and does not end")
 
 
 def open_quote(blocks: Iterable[bytes], delimiter: str) -> int | None:
     """The offset of the quote that begins a value which does not end; None when all end.
 
     >>> open_quote([b'a,"b""', b'c",5"', b',"x'], ",")
-    13
+    12
     """
     starts = {ord(delimiter), 10, 13}
     before = 10

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from typing import Protocol
 
 import anyio
@@ -107,7 +108,8 @@ class FileWrite:
 
     async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
         (inbox,) = inboxes
-        staging = Staging(self.sink.target, f"{stage.random.getrandbits(64):016x}")
+        # a name no other process takes: the stage's random numbers may be seeded
+        staging = Staging(self.sink.target, token_hex(8))
         parts = PartFiles(
             self.sink.format, staging, self.sink.stored(self.schema), self.sink.partition_by, self._part()
         )

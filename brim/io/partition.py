@@ -57,7 +57,7 @@ def folder_name(key: str, value: pa.Scalar) -> str:
     """The folder of one value.
 
     >>> folder_name("city", pa.scalar("../etc")), folder_name("n", pa.scalar(None, pa.int64()))
-    ('city=%2E%2E%2Fetc', 'n=__HIVE_DEFAULT_PARTITION__')
+    ('city=%2E.%2Fetc', 'n=__HIVE_DEFAULT_PARTITION__')
     """
     text = pc.cast(value, pa.string()).as_py()
     shown = NULL_PARTITION if text is None else _escape(text)

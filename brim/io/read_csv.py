@@ -102,6 +102,7 @@ class CsvReader:
         try:
             with _naming(path, text):
                 found = self._open(text, None, skipped).schema
+                text.check()
         finally:
             text.close()
         if len(found) > COLUMNS_MAX:
@@ -140,7 +141,7 @@ class CsvReader:
             delimiter=self.delimiter,
             quote_char='"' if self.quoting else False,
             newlines_in_values=self.quoting,
-            invalid_row_handler=skipped.handle,
+            invalid_row_handler=skipped.handle if skipped.skip else None,
         )
         convert = pa.csv.ConvertOptions(
             column_types=None if wanted is None else {item.name: item.type for item in wanted.whole},
@@ -161,8 +162,6 @@ class _Skipped:
     reason: str = ""
 
     def handle(self, row: Any) -> str:
-        if not self.skip:
-            return "error"
         self.rows += 1
         self.reason = f"{row.actual_columns} values instead of {row.expected_columns}"
         return "skip"

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from secrets import token_hex
 from typing import Any
 
 import anyio
@@ -89,7 +90,8 @@ class FilesWrite:
 
     async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
         (inbox,) = inboxes
-        staging = Staging(self.sink.target, f"{stage.random.getrandbits(64):016x}")
+        # a name no other process takes: the stage's random numbers may be seeded
+        staging = Staging(self.sink.target, token_hex(8))
         files = _Files(self.sink, staging)
         try:
             with stage.waiting(Resource.DISK):

@@ -7,6 +7,7 @@ less time; pages are ended only every `write_batch_size` values, so that number 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -121,6 +122,8 @@ class ParquetEncoder:
         self.gathered.clear()
         self.gathered_bytes = 0
         if self._file is not None and not self._file.closed:
+            with suppress(OSError, pa.ArrowException):  # the disk may be full
+                self._writer.close()  # or it would be closed when it is forgotten, after its file
             self._file.close()
 
     def _open(self, table: pa.Table) -> None:
