@@ -11,10 +11,11 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from anyio import EndOfStream
-from anyio.abc import UNIXSocketStream
+import anyio
+import anyio.lowlevel
 
 from brim.io.workers.messages import Message, decode, encode
 
@@ -64,30 +65,44 @@ def frame(message: Message, fds: Sequence[int]) -> bytes:
 
 @dataclass(eq=False, slots=True)
 class Channel:
-    """The engine's end."""
+    """The engine's end; `connection` is made non-blocking. One task may send while another receives."""
 
-    stream: UNIXSocketStream
+    connection: socket.socket
     _frames: Frames = field(default_factory=Frames)
 
+    def __post_init__(self) -> None:
+        self.connection.setblocking(False)
+
     async def send(self, message: Message, fds: Sequence[int] = ()) -> None:
-        data = frame(message, fds)
-        await (self.stream.send_fds(data, fds) if fds else self.stream.send(data))
+        data = memoryview(frame(message, fds))
+        while data:
+            try:
+                sent = socket.send_fds(self.connection, [data], fds) if fds else self.connection.send(data)
+            except BlockingIOError:
+                await anyio.wait_writable(self.connection)
+            else:
+                data, fds = data[sent:], ()
 
     async def receive(self) -> tuple[Message, list[int]] | None:
         """The next message; None when the worker has closed its end."""
         while (taken := self._frames.take()) is None:
+            await anyio.lowlevel.checkpoint()
             try:
-                data, fds = await self.stream.receive_fds(READ_BYTES, READ_FDS)
-            except EndOfStream:
-                return None
-            for fd in fds:
-                os.set_inheritable(fd, False)
-            self._frames.feed(data, fds)
+                if not _read(self.connection, self._frames):
+                    return None
+            except BlockingIOError:
+                await anyio.wait_readable(self.connection)
         return taken
 
-    async def aclose(self) -> None:
+    def shutdown(self, how: int) -> None:
+        """As `socket.shutdown`, harmless when the other end is gone."""
+        with suppress(OSError):
+            self.connection.shutdown(how)
+
+    def close(self) -> None:
+        """Hang up. Nobody may be sending or receiving."""
         self._frames.close()
-        await self.stream.aclose()
+        self.connection.close()
 
 
 @dataclass(eq=False, slots=True)
@@ -105,10 +120,15 @@ class BlockingChannel:
     def receive(self) -> tuple[Message, list[int]] | None:
         """The next message; None when the engine has closed its end."""
         while (taken := self._frames.take()) is None:
-            data, fds, _flags, _address = socket.recv_fds(self.connection, READ_BYTES, READ_FDS)
-            if not data:
+            if not _read(self.connection, self._frames):
                 return None
-            for fd in fds:
-                os.set_inheritable(fd, False)
-            self._frames.feed(data, fds)
         return taken
+
+
+def _read(connection: socket.socket, frames: Frames) -> bool:
+    """Feed `frames` once; False at the end."""
+    data, fds, _flags, _address = socket.recv_fds(connection, READ_BYTES, READ_FDS)
+    for fd in fds:
+        os.set_inheritable(fd, False)
+    frames.feed(data, fds)
+    return bool(data)

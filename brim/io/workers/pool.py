@@ -51,7 +51,6 @@ class Pool:
     closing: bool = False
     failed: BrimError | None = None
     base_bytes: int = 0
-    _starting: int = 0
     _numbers: int = 0
     _deaths: int = 0
     _call_s: float | None = None
@@ -91,7 +90,8 @@ class Pool:
         while self.waiting and self.waiting[0].written:
             worker = self._free_worker()
             if worker is None:
-                if self._starting < len(self.waiting) and len(self.workers) + self._starting < self.size:
+                starting = sum(not worker.ready for worker in self.workers)
+                if starting < len(self.waiting) and len(self.workers) < self.size:
                     self._start_worker()
                 return
             self._send(worker, self.waiting.popleft())
@@ -131,7 +131,7 @@ class Pool:
         while not any(worker.ready for worker in self.workers):
             if self.failed is not None:
                 raise self.failed
-            if not self.workers and not self._starting:
+            if not self.workers:
                 self._start_worker()
             await self._changed.wait()
 
@@ -145,6 +145,11 @@ class Pool:
         self.closing = True
         for worker in self.workers:
             worker.end_reason = worker.end_reason or "stop"
+
+    def kill_rest(self) -> None:
+        """End the workers whose task never began, because it was cancelled first."""
+        for worker in self.workers:
+            worker.end_now()
 
     def _free_worker(self) -> WorkerProcess | None:
         ready = [worker for worker in self.workers if worker.ready and not worker.end_reason]
@@ -173,24 +178,20 @@ class Pool:
 
     def _start_worker(self) -> None:
         devices = self.devices.take(self.function.gpus) if self.function.gpus else ()
-        if devices is not None and not self.closing:
-            self._starting += 1
-            self.tasks.start_soon(self._live, devices, name=f"brim worker of {self.function.name}")
-
-    async def _live(self, devices: tuple[int, ...]) -> None:
-        """Start a worker, listen to it until it hangs up, end it."""
-        started_at = self.clock.now()
-        try:
-            worker = await WorkerProcess.start(devices)
-        except OSError as error:
-            self._starting -= 1
-            self.failed = WorkerDied(self.function.name, None, 0, f"no process could be started: {error}")
-            self.devices.give_back(devices, self.function.gpus)
-            self._ring()
-            self.go()
+        if devices is None or self.closing:
             return
-        self.workers.append(worker)
-        self._starting -= 1
+        try:
+            worker = WorkerProcess.start(devices)
+        except OSError as error:
+            self.devices.give_back(devices, self.function.gpus)
+            self._fail(WorkerDied(self.function.name, None, 0, f"no process could be started: {error}"))
+        else:
+            self.workers.append(worker)
+            self.tasks.start_soon(self._live, worker, name=f"brim worker of {self.function.name}")
+
+    async def _live(self, worker: WorkerProcess) -> None:
+        """Give a worker its function, listen to it until it hangs up, end it."""
+        started_at = self.clock.now()
         try:
             async with anyio.create_task_group() as tasks:
                 for part in (worker.send_posted, worker.drain_output, worker.hang_up_after_exit):
@@ -276,6 +277,12 @@ class Pool:
         if calls and calls[0].begun.is_set():
             calls.pop(0).answer(died)
         self.waiting.extendleft(call for call in reversed(calls) if not call.abandoned)
+        self._ring()
+        self.go()
+
+    def _fail(self, error: BrimError) -> None:
+        """Nothing can be called any more, because of `error`."""
+        self.failed = error
         self._ring()
         self.go()
 

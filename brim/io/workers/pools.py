@@ -141,13 +141,18 @@ async def open_pools(
     spill: SpillSpace,
 ) -> AsyncIterator[WorkerPools]:
     """The workers of an engine with these `limits`; leaving the block ends every worker and waits until it is gone."""
-    async with anyio.create_task_group() as tasks:
-        pools = WorkerPools(limits, clock, threads, spill, tasks, Devices(int(limits.gpus)))
-        try:
-            yield pools
-        finally:
-            pools.close()
-            tasks.cancel_scope.cancel()
+    devices, pools = Devices(int(limits.gpus)), None
+    try:
+        async with anyio.create_task_group() as tasks:
+            pools = WorkerPools(limits, clock, threads, spill, tasks, devices)
+            try:
+                yield pools
+            finally:
+                pools.close()
+                tasks.cancel_scope.cancel()
+    finally:
+        for pool in pools.pools if pools is not None else ():
+            pool.kill_rest()
 
 
 def _built(function: UserFunction) -> Callable[..., Any]:

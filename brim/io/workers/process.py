@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import anyio
-from anyio.abc import SocketAttribute, UNIXSocketStream
 
 from brim.io.workers.channel import Channel, ChannelBroken
 from brim.io.workers.messages import Message
@@ -54,17 +53,10 @@ class WorkerProcess:
     _rung: anyio.Event = field(default_factory=anyio.Event)
 
     @classmethod
-    async def start(cls, devices: tuple[int, ...] = ()) -> WorkerProcess:
-        """Start a process; it says nothing before it is sent its function."""
+    def start(cls, devices: tuple[int, ...] = ()) -> WorkerProcess:
+        """Start a process; it says nothing before it is sent its function. Takes a millisecond or two."""
         process, connection = spawn(devices)
-        try:
-            channel = Channel(await UNIXSocketStream.from_socket(connection))
-        except BaseException:
-            connection.close()
-            process.kill()
-            process.communicate()
-            raise
-        worker = cls(process, channel, devices, WorkerFacts(process.pid))
+        worker = cls(process, Channel(connection), devices, WorkerFacts(process.pid))
         if hasattr(os, "pidfd_open"):
             worker._exit = os.pidfd_open(process.pid)
         return worker
@@ -81,7 +73,7 @@ class WorkerProcess:
 
     async def send_posted(self) -> None:
         """Send what is posted, for ever; ends when the worker has hung up."""
-        with suppress(OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+        with suppress(OSError):
             while True:
                 while self._outgoing:
                     message, fds = self._outgoing[0]
@@ -95,7 +87,7 @@ class WorkerProcess:
         """The next message; None once the worker has hung up or talks nonsense."""
         try:
             return await self.channel.receive()
-        except (OSError, ChannelBroken, ValueError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+        except (OSError, ChannelBroken, ValueError):
             return None
 
     async def drain_output(self) -> None:
@@ -123,19 +115,12 @@ class WorkerProcess:
         """Once the process has ended, end its children and let `receive` end: they may hold its channel open."""
         await self._exited()
         self._signal(signal.SIGKILL)
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RD)
+        self.channel.shutdown(socket.SHUT_RD)
 
     def hang_up(self, reason: str) -> None:
         """Let it end by itself, because of `reason`."""
         self.end_reason = self.end_reason or reason
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-
-    @property
-    def _socket(self) -> socket.socket:
-        raw: socket.socket = self.channel.stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - no database
-        return raw
+        self.channel.shutdown(socket.SHUT_RDWR)
 
     def kill(self, reason: str) -> None:
         """End it now with its children, because of `reason`; its channel closes soon after."""
@@ -144,7 +129,7 @@ class WorkerProcess:
 
     async def end(self) -> int | None:
         """Hang up, wait for it, insist; its exit code. Call it shielded from cancellation."""
-        await self.channel.aclose()
+        self.channel.close()
         for patience, number in ((LEAVE_S, signal.SIGTERM), (TERMINATE_S, signal.SIGKILL), (LEAVE_S, None)):
             with anyio.move_on_after(patience):
                 await self._exited()
@@ -153,6 +138,13 @@ class WorkerProcess:
                 self._signal(number)
         self._close()
         return self.process.poll()
+
+    def end_now(self) -> None:
+        """End it and wait for the kernel: it has not begun yet."""
+        self.channel.close()
+        self._signal(signal.SIGKILL)
+        self.process.wait()
+        self._close()
 
     async def _exited(self) -> None:
         if self._exit is not None:

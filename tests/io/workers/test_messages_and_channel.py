@@ -5,7 +5,6 @@ import socket
 
 import anyio
 import pytest
-from anyio.abc import UNIXSocketStream
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,7 +55,7 @@ def test_lost_descriptors_are_noticed():
 def test_both_ends_speak_to_each_other_and_descriptors_arrive():
     async def main():
         ours, theirs = socket.socketpair()
-        channel, worker = Channel(await UNIXSocketStream.from_socket(ours)), BlockingChannel(theirs)
+        channel, worker = Channel(ours), BlockingChannel(theirs)
         read, write = os.pipe()
         await channel.send(Invoke(1, 2), [write])
         os.close(write)
@@ -73,6 +72,6 @@ def test_both_ends_speak_to_each_other_and_descriptors_arrive():
             os.close(fd)
         theirs.close()
         assert await channel.receive() is None
-        await channel.aclose()
+        channel.close()
 
     anyio.run(main)

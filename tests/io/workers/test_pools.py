@@ -13,7 +13,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from kit import FakeStage, RealThreads, drive
+from kit import FakeMemory, FakeStage, RealThreads, drive
 from udf_kit import alone, arrays, batches, descriptors, ids, payloads_mapped, pools_for, rows, run
 
 from brim.errors import PlanError, UdfContractError, UdfError, UdfTimeout, WorkerDied
@@ -327,6 +327,40 @@ def test_leaving_in_the_middle_of_a_call_ends_the_worker_with_the_pools():
 
     left = with_pools(main, processes=1)
     assert time.monotonic() - left < 5
+
+
+def test_cancelled_anywhere_a_run_leaves_nothing_and_its_workers_serve_the_next():
+    def echo(texts):
+        time.sleep(0.002)
+        return texts
+
+    async def main(pools, stage):
+        from brim.operators.map_arrays import MapArrays
+        from brim.pipeline.udf import declare
+
+        function = declare(echo, "array", return_type=pa.string(), batch_size=500)
+        operator = MapArrays(function, ("text",), "made", pa.schema([("made", pa.string())]))
+        await drive(operator, [TEXT] * 20, stage=stage)
+        before, pids = descriptors(), {fact.pid for fact in pools.facts}
+        for step in range(40):
+            with anyio.move_on_after(step / 1000):
+                await drive(operator, [TEXT] * 20, stage=stage)
+            stage.memory = FakeMemory()  # a stage that ends gives its loans back
+        out = await drive(operator, [TEXT] * 20, stage=stage)
+        assert out.table()["made"].to_pylist() == TEXT["text"].to_pylist() * 20
+        del out
+        assert descriptors() <= before
+        assert {fact.pid for fact in pools.facts} == pids
+
+    with_pools(main, processes=2)
+
+
+def test_pools_closed_before_a_worker_begins_leave_no_process():
+    async def main(pools, stage):
+        pool = await pools._pool(arrays(Tally).function)
+        pool._start_worker()
+
+    with_pools(main, processes=1)
 
 
 def test_idle_workers_beyond_the_number_are_ended():
