@@ -78,6 +78,11 @@ class Job:
         """Whether nothing of the run is left."""
         return self._ended.is_set()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it was ended from outside before its end."""
+        return self._scope.cancelled_caught
+
     async def ready(self) -> None:
         """Wait until the run has been admitted; raises what kept it from that."""
         await self._ready.wait()

@@ -1,33 +1,42 @@
 """Progress: a live picture of a run on a terminal or in a notebook, redrawn a few times a second.
 
-Stages with rows, bytes and rate, how full the queue behind each is, what each does now, and memory of budget.
+Rules of this file
+- Nothing is drawn where nobody sees it: standard error must be a terminal, or we are in a notebook. `progress=True`
+  still gets the last picture, once the run has ended.
+- A terminal that stands still holds up the picture, not the run: drawing happens in a thread. One that is gone ends it.
+- What the program prints meanwhile appears above the picture.
+- One picture at a time: a run that begins while another is shown waits for its turn.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 import anyio
-from rich.console import Console, Group
+import anyio.to_thread
+from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
+from brim.errors import StageFailed
 from brim.pipeline.job import Job
-from brim.pipeline.snapshot import RunSnapshot, StageSnapshot
-from brim.sizes import format_size
+from brim.pipeline.picture import ASCII, UNICODE, Moment, picture
+from brim.pipeline.snapshot import RunSnapshot
 
-REDRAW_S = 0.2
-GLYPHS = {"busy": "▶", "input": "◁ input", "room": "▷ room", "memory": "▣ memory", "outside": "☁ outside", "ended": "✓"}
+REDRAW_S = 0.25
+WINDOW_S = 3.0
 
 
 def show_progress(job: Job, *, wanted: bool | None) -> Progress | None:
     """A picture of `job`; None where it is not wanted, or nobody would see it and it was not asked for."""
     if wanted is False:
         return None
-    console = Console(stderr=True)
-    visible = console.is_terminal or console.is_jupyter
-    return Progress(job, console) if visible or wanted else None
+    seen = _is_screen(sys.stderr)
+    console = Console(stderr=True, force_terminal=seen)
+    return Progress(job, console) if seen or console.is_jupyter or wanted else None
 
 
 @dataclass(eq=False, slots=True)
@@ -36,38 +45,58 @@ class Progress:
 
     job: Job
     console: Console
+    past: deque[RunSnapshot] = field(default_factory=deque)
 
     async def main(self) -> None:
-        """Redraw until the job has ended."""
-        with Live(console=self.console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
-            while not self.job.ended:
-                self._draw(live)
-                await anyio.sleep(REDRAW_S)
-            self._draw(live)
+        """Redraw until the job has ended, or there is no terminal any more."""
+        with suppress(OSError):
+            async with self.job.shared.screen:
+                await self._draw()
 
-    def _draw(self, live: Live) -> None:
-        seen = self.job.snapshot()
-        if seen is not None:
-            live.update(picture(seen, self.job.shared.growth, self.job.shared.limits.memory), refresh=True)
+    async def _draw(self) -> None:
+        thread = anyio.CapacityLimiter(1)
+        screen = Live(
+            console=self.console,
+            auto_refresh=False,
+            redirect_stdout=_is_screen(sys.stdout),
+            redirect_stderr=_is_screen(sys.stderr),
+        )
+        with screen:
+            try:
+                while not self.job.ended:
+                    if (drawn := self.picture()) is not None:
+                        await anyio.to_thread.run_sync(_update, screen, drawn, limiter=thread)
+                    await anyio.sleep(REDRAW_S)
+            finally:  # a run that was cancelled has a last picture too
+                if (drawn := self.picture()) is not None:
+                    screen.update(drawn)
+
+    def picture(self) -> Text | None:
+        """The run as it stands now; None before it has begun."""
+        now = self.job.snapshot()
+        if now is None:
+            return None
+        self.past.append(now)
+        while self.past[0].seconds < now.seconds - WINDOW_S and len(self.past) > 1:
+            self.past.popleft()
+        shared, error = self.job.shared, self.job.error
+        moment = Moment(
+            now=now,
+            before=self.past[0],
+            growth=shared.growth,
+            memory=shared.limits.memory,
+            stopped=self.job.stopped or error is not None,
+            failed=error.operator_id if isinstance(error, StageFailed) else None,
+        )
+        glyphs = ASCII if self.console.options.ascii_only else UNICODE
+        return picture(moment, self.console.width - 1, self.console.height, glyphs)
 
 
-def picture(seen: RunSnapshot, growth: int, memory: int) -> Group:
-    """One moment of a run as a table with a line of memory below it."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("operator", no_wrap=True)
-    for head in ("rows", "rows/s", "bytes", "queue"):
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("now", no_wrap=True)
-    for stage in seen.stages:
-        table.add_row(*_cells(stage, seen.seconds))
-    share = growth / memory if memory else 0.0
-    filled = round(min(1.0, max(0.0, share)) * 30)
-    bar = f"{'█' * filled}{'░' * (30 - filled)}"
-    return Group(table, Text(f"memory {bar} {format_size(growth)} of {format_size(memory)}   {seen.seconds:.1f} s"))
+def _update(screen: Live, drawn: Text) -> None:
+    screen.update(drawn, refresh=True)
 
 
-def _cells(stage: StageSnapshot, seconds: float) -> tuple[str, ...]:
-    rate = stage.rows_out / seconds if seconds else 0.0
-    queue = f"{stage.queue_batches} ({format_size(stage.queue_bytes)})" if stage.queue_batches else "-"
-    now = GLYPHS[stage.state]
-    return stage.id, f"{stage.rows_out:,}", f"{rate:,.0f}", format_size(stage.bytes_out), queue, now
+def _is_screen(file: object) -> bool:
+    """Whether `file` is a terminal that can move its cursor."""
+    is_terminal = getattr(file, "isatty", None)
+    return is_terminal is not None and bool(is_terminal()) and not Console(file=file).is_dumb_terminal  # type: ignore[arg-type]

@@ -23,7 +23,10 @@ from brim.pipeline.world import World
 
 @dataclass(eq=False, slots=True)
 class Shared:
-    """The common ground of an engine's runs. `runs` is how many it is divided between."""
+    """The common ground of an engine's runs. `runs` is how many it is divided between.
+
+    `screen` is held by the run whose picture is shown.
+    """
 
     limits: Limits
     world: World
@@ -32,6 +35,7 @@ class Shared:
     growth: int = 0
     peak_growth: int = 0
     running: int = 0
+    screen: anyio.Lock = field(default_factory=anyio.Lock)
     _bases: dict[UserFunction, int] = field(default_factory=dict)
     _line: anyio.Lock = field(default_factory=anyio.Lock)
     _released: anyio.Event = field(default_factory=anyio.Event)

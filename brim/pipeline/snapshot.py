@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from brim.events import Waits
+from brim.pipeline.expected_rows import expected_rows
+from brim.pipeline.nodes import Write
 from brim.pipeline.run import Run
 from brim.pipeline.stage_clock import BUSY
 
@@ -13,7 +16,9 @@ from brim.pipeline.stage_clock import BUSY
 class StageSnapshot:
     """One stage: what went through it, where its time went, and what lies in the queue behind it.
 
-    `state` is ``"ended"``, ``"busy"`` or what it waits for: ``"input"``, ``"room"``, ``"memory"``, ``"outside"``.
+    `state` is ``"ended"``, ``"busy"`` or what it waits for: ``"input"``, ``"room"``, ``"memory"``, ``"outside"``;
+    `resource` is what of the outside. `inputs` are the places of the stages it reads. `writes` is true for a sink,
+    whose own rows are files. `rows_expected` is how many rows it will have sent at its end, where that is known.
     """
 
     id: str
@@ -31,17 +36,21 @@ class StageSnapshot:
     waiting_for_outside_s: float
     queue_batches: int
     queue_bytes: int
+    inputs: tuple[int, ...] = ()
+    resource: str | None = None
+    writes: bool = False
+    rows_expected: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RunSnapshot:
-    """One run: its stages, sources first, and the memory of its engine."""
+    """One run: its stages, sources first, and the memory of its engine; `queue_limit` is the most a queue may hold."""
 
     seconds: float
     stages: tuple[StageSnapshot, ...]
     ledger_used: int
     ledger_limit: int
-    rows_known: int | None = None
+    queue_limit: int = 0
 
 
 def snapshot(run: Run) -> RunSnapshot:
@@ -50,11 +59,12 @@ def snapshot(run: Run) -> RunSnapshot:
     began, ended = clock.started, clock.ended
     seconds = 0.0 if began is None else (clock.now() if ended is None else ended) - began
     ledger = run.world.ledger
-    stages = tuple(_stage(run, index) for index in range(len(run.states)))
-    return RunSnapshot(seconds, stages, ledger.used, ledger.limit)
+    expected = {} if run.plan.planned is None else expected_rows(run.plan.planned)
+    stages = tuple(_stage(run, index, expected) for index in range(len(run.states)))
+    return RunSnapshot(seconds, stages, ledger.used, ledger.limit, run.plan.allotment.floor_bytes + ledger.ahead_limit)
 
 
-def _stage(run: Run, index: int) -> StageSnapshot:
+def _stage(run: Run, index: int, expected: Mapping[str, int | None]) -> StageSnapshot:
     stage, state, queue = run.plan.stages[index], run.states[index], run.queues[index].statistics()
     read = [run.queues[i].statistics() for i in stage.inputs]
     seconds = state.clock.read()
@@ -74,4 +84,8 @@ def _stage(run: Run, index: int) -> StageSnapshot:
         waiting_for_outside_s=seconds[Waits.OUTSIDE],
         queue_batches=queue.held_batches,
         queue_bytes=queue.held_bytes,
+        inputs=stage.inputs,
+        resource=state.clock.resource,
+        writes=isinstance(run.plan.declared, Write) and index == len(run.states) - 1,
+        rows_expected=expected.get(stage.nodes[-1]) if stage.nodes else None,
     )
