@@ -77,12 +77,16 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class DownloadColumn:
-    """Fetch the URLs in `column` and put the bodies into `output`. `max_connections` is capped by the planner."""
+    """Fetch the URLs in `column` and put the bodies into `output`. `max_connections` is capped by the planner.
+
+    What comes out has `schema`, columns of the input that it lacks are left out; without one all of them go on.
+    """
 
     step: Download
     column: str
     output: str
     max_connections: int
+    schema: pa.Schema | None = None
 
     def floor_bytes(self, batch_bytes: int) -> int:
         """Two batches of input, the window, and the batch that is built."""
@@ -195,7 +199,7 @@ class _Run:
         rows = self.window.assembled
         if not rows:
             return
-        batch = await self.stage.threads.run(build_batch, rows, self.operator.output)
+        batch = await self.stage.threads.run(build_batch, rows, self.operator.output, self.operator.schema)
         self.window.release()
         source = rows[0].source
         source.left -= len(rows)

@@ -11,14 +11,19 @@ from brim.operators.download_window import Row
 from brim.sizes import owned
 
 
-def build_batch(rows: Sequence[Row], output: str) -> pa.RecordBatch:
-    """The batch of consecutive `rows` of one source, with their bodies."""
-    batch = owned(rows[0].source.batch.slice(rows[0].index, len(rows)))
-    field_ = pa.field(output, pa.large_binary())
-    position = batch.schema.get_field_index(output)
-    if position < 0:
-        return batch.append_column(field_, _bodies(rows))
-    return batch.set_column(position, field_, _bodies(rows))
+def build_batch(rows: Sequence[Row], output: str, schema: pa.Schema | None) -> pa.RecordBatch:
+    """The batch of consecutive `rows` of one source and their bodies as `output`, with the columns of `schema`."""
+    batch = rows[0].source.batch.slice(rows[0].index, len(rows))
+    if schema is None:
+        schema = _with_output(batch.schema, output)
+    passing = owned(batch.select([name for name in schema.names if name != output]))
+    arrays = [_bodies(rows) if name == output else passing.column(name) for name in schema.names]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _with_output(schema: pa.Schema, output: str) -> pa.Schema:
+    field, position = pa.field(output, pa.large_binary()), schema.get_field_index(output)
+    return schema.append(field) if position < 0 else schema.set(position, field)
 
 
 def _bodies(rows: Sequence[Row]) -> pa.Array:

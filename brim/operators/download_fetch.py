@@ -22,8 +22,9 @@ from brim.operators.safe_url import safe_url
 from brim.sizes import KIB
 
 IDLE_S = 0.25
-USUAL_WEIGHT = 1 / 8
 FIRST_BYTES = 256 * KIB
+USUAL_BYTES = 64.0 * KIB
+USUAL_WEIGHT = 1 / 8
 
 
 @dataclass(eq=False, slots=True)
@@ -55,21 +56,18 @@ class Fetcher:
     max_bytes: int | None
     _idle: list[anyio.CancelScope] = field(default_factory=list)
     _wanting: int = 0
-    _opening: set[Row] = field(default_factory=set)
-    _usual: float = 0.0
+    _usual: float = USUAL_BYTES
 
     def begin(self, row: Row) -> bool:
         """Whether `row` may be fetched now; memory for a body of the usual size is set aside for it.
 
-        Where that is not there, one row at a time is asked about: more answers would only wait for memory.
+        Where that is not there only the head is asked for: other answers would but wait for memory.
         """
         if self.lender.short or self._wanting:
             return False
-        row.loan = self.stage.memory.try_ahead(int(self._usual))
-        if row.loan is None and self._opening:
-            return False
-        self._opening.add(row)
-        return True
+        memory = self.stage.memory
+        row.loan = memory.try_ahead(min(int(self._usual), memory.window_bytes))
+        return row.loan is not None or row is self.lender.window.rows[0]
 
     async def fetch(self, row: Row, slot: Slot) -> None:
         """Fetch until the row is done; when it is evicted it starts over, bytes first."""
@@ -81,7 +79,6 @@ class Fetcher:
                 except (TransferFailed, LimitExceeded, RowTooLarge) as error:
                     row.fail(error)
                 finally:
-                    self._opening.discard(row)
                     slot.free()
                     if not row.done:
                         row.drop()
@@ -115,6 +112,8 @@ class Fetcher:
         most = self.max_bytes
         if most is not None and least > most:
             raise LimitExceeded("the size of a body", least, most, safe_url(row.url or ""))
+        if row.want is None:
+            self._usual += (max(least, better) - self._usual) * USUAL_WEIGHT
         row.least = least
         row.want = max(least, better, row.want or 0)
         self._exchange(row)
@@ -129,9 +128,6 @@ class Fetcher:
     def _exchange(self, row: Row) -> None:
         """What was set aside for `row` becomes what it needs, if that is there."""
         assert row.want is not None
-        if row in self._opening:
-            self._opening.discard(row)
-            self._usual += (row.want - self._usual) * USUAL_WEIGHT
         if row.body is None and row.loan is not None:
             row.drop()
             if (loan := self.stage.memory.try_ahead(row.want)) is not None:

@@ -92,6 +92,20 @@ def test_a_column_of_that_name_is_replaced_in_place():
     run(scenario)
 
 
+def test_columns_that_the_schema_lacks_are_left_out():
+    async def scenario(server: FaultyServer, stage: FakeStage):
+        batch = batch_of([server.put("a", b"x"), None], payload=["p", "q"])
+        for fields, wanted in (
+            ([("body", pa.large_binary()), ("i", pa.int64())], {"body": [b"x", None], "i": [0, 1]}),
+            ([("body", pa.large_binary())], {"body": [b"x", None]}),
+        ):
+            out = await drive(DownloadColumn(Download(), "url", "body", 2, pa.schema(fields)), [batch], stage=stage)
+            assert out.table().to_pydict() == wanted
+            assert out.table().schema == pa.schema(fields)
+
+    run(scenario)
+
+
 def test_null_urls_have_null_bodies_and_empty_bodies_are_empty():
     async def scenario(server: FaultyServer, stage: FakeStage):
         urls = [None, server.put("a", b""), None, server.put("b", b"b"), server.put("c", b"", chunked=True), None]
@@ -192,7 +206,7 @@ def test_a_row_that_waits_for_memory_lets_its_connection_go(monkeypatch):
             while not server.requests:
                 await anyio.sleep(0.005)
             assert server.active
-            with anyio.fail_after(2):
+            with anyio.fail_after(10):
                 while server.active:
                     await anyio.sleep(0.01)
             assert not out.batches
@@ -202,10 +216,12 @@ def test_a_row_that_waits_for_memory_lets_its_connection_go(monkeypatch):
     run(scenario, batch_bytes=100 * KIB, memory=FakeMemory(window_bytes=200 * KIB))
 
 
-def test_a_slow_reader_costs_hardly_any_request_twice():
+def test_a_slow_reader_costs_hardly_any_request_twice(monkeypatch):
+    monkeypatch.setattr(module, "IDLE_S", 0.01)
+
     class Slow(Collected):
         async def send(self, batch: pa.RecordBatch) -> None:
-            await anyio.sleep(0.05)
+            await anyio.sleep(0.04)
             await Collected.send(self, batch)
 
     async def scenario(server: FaultyServer, stage: FakeStage):
