@@ -79,7 +79,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class ApplyStep:
-    """One column more, made by a step that is an operator of its own; of the input only `keep` goes on.
+    """A column made by a step that is an operator of its own; what goes on is exactly `columns`, `output` among them.
 
     The planner makes these out of projections; nobody declares one.
     """
@@ -89,14 +89,14 @@ class ApplyStep:
     step: Step
     arguments: tuple[str, ...]
     output: str
-    keep: tuple[str, ...]
+    columns: tuple[str, ...]
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
         below = self.input.schema
         made = self.step.returns(tuple(below.field(name).type for name in self.arguments))
-        kept = [below.field(name) for name in self.keep if name != self.output]
-        _set(self, pa.schema([*kept, pa.field(self.output, made)]))
+        output = pa.field(self.output, made)
+        _set(self, pa.schema([output if name == self.output else below.field(name) for name in self.columns]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def worker_count(function: UserFunction, limits: Limits) -> int:
 def process_functions(node: Node) -> tuple[UserFunction, ...]:
     """The user functions of `node` that run in worker processes, each once."""
     found: dict[UserFunction, None] = {}
-    for function in _functions(node):
+    for function in _functions(optimize(node)):
         if function.backend == "process":
             found.setdefault(function)
     return tuple(found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from brim.pipeline.nodes import Node
+from brim.pipeline.rules.merge_selections import merge_selections
 from brim.pipeline.rules.push_down_columns import push_down_columns
 from brim.pipeline.rules.push_down_filters import push_down_filters
 from brim.pipeline.rules.push_down_limits import push_down_limits
@@ -17,4 +18,11 @@ from brim.pipeline.rules.split_steps import split_steps
 
 Rule = Callable[[Node], Node]
 
-RULES: tuple[Rule, ...] = (split_steps, scale_image_decode, push_down_filters, push_down_limits, push_down_columns)
+RULES: tuple[Rule, ...] = (
+    split_steps,
+    scale_image_decode,
+    push_down_filters,
+    push_down_limits,
+    push_down_columns,
+    merge_selections,
+)

@@ -71,8 +71,8 @@ def _prune_step(node: ApplyStep, needed: set[str]) -> Node:
     drops_rows = getattr(node.step, "on_error", None) == "drop"
     if node.output not in needed and not drops_rows:
         return _prune(node.input, needed)
-    keep = _ordered(node.input.schema, needed - {node.output})
-    return replace(node, input=_prune(node.input, {*keep, *node.arguments}), keep=keep)
+    columns = _ordered(node.schema, needed | {node.output})
+    return replace(node, input=_prune(node.input, {*columns, *node.arguments} - {node.output}), columns=columns)
 
 
 def _exactly(node: Node, needed: set[str]) -> Node:

@@ -6,7 +6,7 @@
 >>> from brim.operators.images.steps import Decode, ImageSteps, Resize
 >>> scan = Scan("scan-1", arrow_source(pa.table({"body": [b""]})))
 >>> steps = ImageSteps((Decode(), Resize(224, 224)))
->>> node = ApplyStep("select-2.image", scan, steps, ("body",), "thumb", ())
+>>> node = ApplyStep("select-2.image", scan, steps, ("body",), "thumb", ("thumb",))
 >>> scale_image_decode(node).step.steps[0].scale_to
 (224, 224)
 """

@@ -58,7 +58,7 @@ def _extract(node: Project | Aggregate | Filter, trees: tuple[Tree, ...]) -> tup
         below, arguments = _as_columns(node.id, below, rewritten.arguments)
         output = _fresh(below, _wanted_name(node, step))
         id_ = f"{node.id}.{step.step.name}" + (f"-{len(made) + 1}" if made else "")
-        below = ApplyStep(id_, below, rewritten.step, arguments, output, tuple(below.schema.names))
+        below = ApplyStep(id_, below, rewritten.step, arguments, output, (*below.schema.names, output))
         made[rewritten] = Column(output)
     return below, tuple(transform_tree(tree, read_made) for tree in trees)
 
