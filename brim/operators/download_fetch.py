@@ -91,7 +91,8 @@ class Fetcher:
         try:
             store = self.stage.stores.store(row.url)
         except PlanError as error:
-            raise TransferFailed(safe_url(row.url), str(error)) from None
+            shown = safe_url(row.url)
+            raise TransferFailed(shown, str(error).removeprefix(f"{shown}: ")) from None
         async with store.open(row.url, self.options) as body:
             await self._need(row, body, slot, body.size or 0, self._first_bytes() if body.size is None else 0)
             async for start, piece in body:
