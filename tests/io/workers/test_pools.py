@@ -277,7 +277,7 @@ def test_a_call_that_hangs_is_ended_and_only_its_rows_are_lost():
     with pytest.raises(UdfTimeout, match=r"took longer than 0\.2 s"):
         with_pools(lambda pools, stage: drive(arrays(hangs, timeout_s=0.2), [ids(5, 6)], stage=stage), processes=1)
     assert time.monotonic() - started < 10
-    out = run(arrays(hangs, timeout_s=0.2, on_error="null"), ids(4, 6), processes=1)
+    out = run(arrays(hangs, timeout_s=0.6, on_error="null"), ids(4, 6), processes=1)
     assert out.table()["made"].to_pylist() == [4, None]
 
 
