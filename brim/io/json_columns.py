@@ -66,8 +66,15 @@ def _build(values: list[Any], kind: pa.DataType, path: str, found: set[type]) ->
             values = [str(value) if type(value) in (int, float) else value for value in values]
             found = found - {int, float}
         _allow(found, {str}, kind, path)
-        return pa.array(values, pa.string()).cast(kind)
+        return _from_text(values, kind)
     return _atoms(values, kind, path, found)
+
+
+def _from_text(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if _T.is_time(kind):  # which pyarrow casts text to by way of a timestamp only
+        moments = [None if value is None else f"1970-01-01 {value}" for value in values]
+        return pa.array(moments, pa.string()).cast(pa.timestamp(kind.unit)).cast(kind)
+    return pa.array(values, pa.string()).cast(kind)
 
 
 def _atoms(values: list[Any], kind: pa.DataType, path: str, found: set[type]) -> pa.Array:
@@ -94,7 +101,7 @@ def _struct(values: list[Any], kind: pa.DataType, path: str) -> pa.Array:
     children = [build([get(value, item.name) for value in values], item.type, f"{path}.{item.name}") for item in fields]
     if not fields:
         return pa.array([None if none else {} for none in absent], kind)
-    return pa.StructArray.from_arrays(children, fields=fields, mask=pa.array(absent))
+    return pa.StructArray.from_arrays(children, fields=fields, mask=_absent(values))
 
 
 def _list(values: list[Any], kind: pa.DataType, path: str) -> pa.Array:
