@@ -57,7 +57,7 @@ def _build(values: list[Any], kind: pa.DataType, path: str, found: set[type]) ->
         return _map(values, kind, path)
     if _T.is_fixed_size_list(kind):
         _allow(found, {list}, kind, path)
-        return build(values, pa.list_(kind.value_type), path).cast(kind)
+        return _fixed_list(values, kind, path)
     if _T.is_list(kind) or _T.is_large_list(kind):
         _allow(found, {list}, kind, path)
         return _list(values, kind, path)
@@ -110,6 +110,16 @@ def _list(values: list[Any], kind: pa.DataType, path: str) -> pa.Array:
     large = _T.is_large_list(kind)
     make = pa.LargeListArray if large else pa.ListArray
     return make.from_arrays(_offsets(values, large=large), below, type=kind, mask=_absent(values))
+
+
+def _fixed_list(values: list[Any], kind: pa.DataType, path: str) -> pa.Array:
+    size = kind.list_size
+    wrong = next((value for value in values if value is not None and len(value) != size), None)
+    if wrong is not None:
+        raise Misfit(path, str(kind), f"array of {len(wrong)}")
+    elements = list(chain.from_iterable([None] * size if value is None else value for value in values))
+    below = build(elements, kind.value_type, f"{path}[]")
+    return pa.FixedSizeListArray.from_arrays(below, type=kind, mask=_absent(values))
 
 
 def _map(values: list[Any], kind: pa.DataType, path: str) -> pa.Array:

@@ -78,22 +78,24 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 def decode(array: pa.Array, kind: pa.DataType) -> pa.Array:
     """`array` as the plain type `kind`."""
-    if array.type == kind and not _T.is_nested(kind):
+    if array.type.equals(kind):
         return array
     if _T.is_dictionary(array.type):
         return decode(array.dictionary_decode(), kind)
     if _T.is_run_end_encoded(array.type):
         return decode(pc.run_end_decode(array), kind)
-    return _decode_nested(array, kind) if _has_list_view(array.type) else array.cast(kind)
+    return _decode_nested(array, kind) if _miscast(array.type) else array.cast(kind)
 
 
-def _has_list_view(kind: pa.DataType) -> bool:
-    below = [kind.field(i).type for i in range(kind.num_fields)]
-    return _T.is_list_view(kind) or _T.is_large_list_view(kind) or any(map(_has_list_view, below))
+def _miscast(kind: pa.DataType) -> bool:
+    """Whether `cast` makes invalid arrays of `kind` (pyarrow 26): of list views, and below nulls of fixed lists."""
+    if _T.is_list_view(kind) or _T.is_large_list_view(kind) or _T.is_fixed_size_list(kind):
+        return True
+    return any(_miscast(kind.field(i).type) for i in range(kind.num_fields))
 
 
 def _decode_nested(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """As `cast`, which makes invalid arrays of list views (pyarrow 26)."""
+    """As `cast`, level by level."""
     if _T.is_struct(kind):
         fields = [kind.field(i) for i in range(kind.num_fields)]
         children = [decode(array.field(i), field.type) for i, field in enumerate(fields)]
@@ -105,4 +107,8 @@ def _decode_nested(array: pa.Array, kind: pa.DataType) -> pa.Array:
         width = pa.int64() if _T.is_large_list(kind) else pa.int32()
         values = decode(array.flatten(), kind.value_type)
         return lists.from_arrays(pa.array(offsets, width), values, type=kind, mask=array.is_null())
+    if _T.is_fixed_size_list(kind):
+        size = kind.list_size
+        values = decode(array.values.slice(array.offset * size, len(array) * size), kind.value_type)
+        return pa.FixedSizeListArray.from_arrays(values, type=kind, mask=array.is_null())
     raise SchemaMismatch("list views", "inside structs and lists", str(array.type))

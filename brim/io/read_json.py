@@ -14,7 +14,7 @@ from brim.errors import BrimError, CorruptInput, LimitExceeded, SchemaMismatch
 from brim.events import RowsFailed
 from brim.io.file_source import FileSource, Wanted, file_source
 from brim.io.json_columns import Misfit, build_batch
-from brim.io.json_lines import Row, parse_lines
+from brim.io.json_lines import Row, parse_lines, parse_sound
 from brim.io.json_schema import COLUMNS_MAX, Conflict, Sampled, conflict_error
 from brim.io.json_types import check_json
 from brim.io.lines import BLOCK_BYTES, read_lines
@@ -101,16 +101,30 @@ class JsonReader:
 
     def read(self, wanted: Wanted) -> Batches:
         for number, lines in read_lines(wanted.path):
-            rows: list[Row] = []
-            for row in parse_lines(wanted.path, number, lines):
-                if isinstance(row, Row):
-                    rows.append(row)
-                elif wanted.on_error == "raise":
-                    raise row
-                else:
-                    yield RowsFailed(wanted.path, 1, str(row))
-            del lines
-            yield from _batches(rows, wanted)
+            try:
+                values = parse_sound(lines)
+                batch = build_batch(values, wanted.schema) if values is not None else None
+            except Misfit:
+                batch = None
+            if batch is None:
+                yield from _read_one_by_one(number, lines, wanted)
+            else:
+                yield batch
+                del batch
+            values = None  # or they would lie beside the next while those are parsed
+
+
+def _read_one_by_one(number: int, lines: list[bytes], wanted: Wanted) -> Batches:
+    """What can be read of `lines`, of which something is wrong."""
+    rows: list[Row] = []
+    for row in parse_lines(wanted.path, number, lines):
+        if isinstance(row, Row):
+            rows.append(row)
+        elif wanted.on_error == "raise":
+            raise row
+        else:
+            yield RowsFailed(wanted.path, 1, str(row))
+    yield from _batches(rows, wanted)
 
 
 def _batches(rows: list[Row], wanted: Wanted) -> Batches:

@@ -45,6 +45,14 @@ def test_list_views_are_decoded_with_their_nulls_and_slices(make):
     assert [row["s"]["l"] for row in rows_of(source)] == values[1:]
 
 
+def test_fixed_lists_of_dictionaries_are_decoded_with_their_nulls_and_slices():
+    words = pa.array(["a", "b", None, "a", "c", "c"]).dictionary_encode()
+    array = pa.FixedSizeListArray.from_arrays(words, 2, mask=pa.array([False, True, False]))
+    source = arrow_source(pa.table({"l": array}).slice(1))
+    assert source.schema.field("l").type == pa.list_(pa.string(), 2)
+    assert rows_of(source) == [{"l": None}, {"l": ["c", "c"]}]
+
+
 def test_whatever_has_an_arrow_stream_is_taken_and_read_once():
     class Stream:
         def __init__(self, table):
