@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from brim.errors import Stalled
 from brim.events import BatchResized, Fact, Resource, Retried, RowsFailed, Spilled, Waits, WorkerEnded, WorkerStarted
 from brim.pipeline.chain import Chain, chain_from
 from brim.pipeline.episodes import Episode, Turn
@@ -33,7 +34,7 @@ class Observer:
     _episodes: dict[int, Episode] = field(default_factory=dict)
     _chains: dict[int, Chain] = field(default_factory=dict)
     _blocked: dict[int, float] = field(default_factory=dict)
-    _caused: Counter[tuple[str, Resource]] = field(default_factory=Counter)
+    _caused: defaultdict[tuple[str, Resource], float] = field(default_factory=lambda: defaultdict(float))
     _last_tick: float | None = None
 
     def fact(self, operator_id: str, fact: Fact) -> None:
@@ -87,6 +88,8 @@ class Observer:
         assert self.run is not None
         for index, episode in self._episodes.items():
             self._turn(index, episode, episode.close())
+        if isinstance(error, Stalled):
+            self._event("stall", "", picture=error.picture)
         outcome = "ok" if error is None else type(error).__name__
         self._event("run.stop", "", outcome=outcome, rows=self.run.output.statistics().rows)
 

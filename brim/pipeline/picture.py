@@ -6,7 +6,7 @@
     image.decode.resize    280    60.2  40.1 MiB   ■····  busy 88%
     embed                  256    58.0   1.2 MiB          waits for image.decode.resize
 
-    rows    ━━━━━━━━━━━━━━━──────────────  256 of 500, 5 s, about 4 s left
+    rows    ━━━━━━━━━━━━━━━──────────────  256 of 500 in 5 s, about 4 s left
     memory  ━━━━━━━━━━━━━━━━━━━━━────────  143.2 MiB of 256.0 MiB
 
 Two snapshots are compared, so rates and what an operator does are those of the seconds between them. Text is laid out
@@ -208,7 +208,8 @@ def _seconds(stage: StageSnapshot) -> dict[str, float]:
 def _sums(moment: Moment, width: int, glyphs: Glyphs) -> Iterator[Text]:
     """The lines for rows, with an estimate of the end where that is known, and for memory."""
     done, known, rate = _progress(moment)
-    words = [f"{_number(done)} of {_number(known)}" if known else _number(done), _duration(moment.now.seconds)]
+    counted = f"{_number(done)} of {_number(known)}" if known else _number(done)
+    words = [f"{counted} in {_duration(moment.now.seconds)}"]
     if known and rate > 0 and done < known and not moment.stopped:
         words.append(f"about {_duration((known - done) / rate)} left")
     rows = ", ".join(words)

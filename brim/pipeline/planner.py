@@ -15,7 +15,7 @@ from brim.pipeline.plan import Plan
 from brim.pipeline.rules import RULES
 from brim.sizes import MIB
 
-WORKER_BYTES = 64 * MIB
+WORKER_BYTES = 32 * MIB
 """What an idle worker process weighs until one was measured: Python, pyarrow, numpy and the channel."""
 
 
