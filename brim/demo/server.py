@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from threading import Event, Thread
 
 import anyio
 from aiohttp import web
@@ -28,10 +30,10 @@ HOST = "127.0.0.1"
 _THREADS = 2
 
 
-def write_photos(folder: Path, count: int, seed: int) -> int:
-    """Write `count` crops into `folder`; the bytes of all of them."""
+def write_photos(folder: Path, count: int, seed: int, unwanted: Event | None = None) -> int:
+    """Write `count` crops into `folder`, or fewer once they are `unwanted`; the bytes of all of them."""
     with ThreadPoolExecutor(_THREADS) as threads:
-        return sum(threads.map(partial(_write, folder, seed), range(count)))
+        return sum(threads.map(partial(_write, folder, seed, unwanted or Event()), range(count)))
 
 
 @asynccontextmanager
@@ -66,20 +68,28 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="where to listen (a free port)")
     options = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for who started this; it will close the input
+    unwanted = Event()
+    Thread(target=_watch_input, args=(unwanted,), daemon=True).start()
     with tempfile.TemporaryDirectory(prefix="brim-demo-") as folder:
-        size = write_photos(Path(folder), options.count, options.seed)
-        anyio.run(_serve, Path(folder), options.port, {"count": options.count, "bytes": size})
+        size = write_photos(Path(folder), options.count, options.seed, unwanted)
+        anyio.run(_serve, Path(folder), options.port, {"count": options.count, "bytes": size}, unwanted)
 
 
-async def _serve(folder: Path, port: int, about: dict[str, int]) -> None:
+async def _serve(folder: Path, port: int, about: dict[str, int], unwanted: Event) -> None:
     async with serving(folder, port) as url:
         sys.stdout.write(json.dumps({"url": url, **about}) + "\n")
         sys.stdout.flush()
-        await anyio.to_thread.run_sync(sys.stdin.buffer.read)
+        await anyio.to_thread.run_sync(unwanted.wait)
 
 
-def _write(folder: Path, seed: int, number: int) -> int:
-    return (folder / f"{number:03}.jpg").write_bytes(crop(number, seed))
+def _watch_input(unwanted: Event) -> None:
+    """Say that photographs are unwanted once the standard input is closed; also while they are being cut."""
+    os.read(sys.stdin.fileno(), 1)
+    unwanted.set()
+
+
+def _write(folder: Path, seed: int, unwanted: Event, number: int) -> int:
+    return 0 if unwanted.is_set() else (folder / f"{number:03}.jpg").write_bytes(crop(number, seed))
 
 
 if __name__ == "__main__":
