@@ -63,6 +63,7 @@ def limits_of(
     batch_bytes: int | str | None = None,
     threads: int | None = None,
     processes: int | None = None,
+    gpus: float | None = None,
     max_connections: int = 64,
     max_runs: int = 1,
     admission: Literal["wait", "refuse"] = "wait",
@@ -75,6 +76,7 @@ def limits_of(
         batch_bytes=None if batch_bytes is None else parse_size(batch_bytes),
         threads=threads or machine.cores(),
         processes=processes or machine.cores(),
+        gpus=gpus or 0,
         max_connections=max_connections,
         max_runs=max_runs,
         admission=admission,
@@ -93,6 +95,7 @@ class Engine:
         spill_dir: where files for what does not fit are made; the system's temporary folder when None.
         threads: calls that compute at once; the number of cores when None.
         processes: worker processes of a user function; the number of cores when None.
+        gpus: devices that user functions with ``gpus=`` share; none when None.
         max_connections: transfers at once, over all runs.
         max_runs: the runs that memory is divided for.
         admission: whether a run that does not fit beside others waits or is refused.
@@ -109,6 +112,7 @@ class Engine:
         spill_dir: str | Path | None = None,
         threads: int | None = None,
         processes: int | None = None,
+        gpus: float | None = None,
         max_connections: int = 64,
         max_runs: int = 16,
         admission: Literal["wait", "refuse"] = "wait",
@@ -121,6 +125,7 @@ class Engine:
             batch_bytes=batch_bytes,
             threads=threads,
             processes=processes,
+            gpus=gpus,
             max_connections=max_connections,
             max_runs=max_runs,
             admission=admission,

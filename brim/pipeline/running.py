@@ -29,6 +29,7 @@ class Settings(TypedDict, total=False):
     spill_dir: str | Path | None
     threads: int | None
     processes: int | None
+    gpus: float | None
     max_connections: int
     egress: Literal["any", "public"]
     progress: bool | None

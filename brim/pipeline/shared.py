@@ -65,6 +65,7 @@ class Shared:
 
     async def _start_workers(self, node: Node) -> None:
         """Start and measure the workers of functions not seen before, and reserve what they weigh."""
+        self._forget_ended_workers()
         for function in process_functions(node):
             if function in self._bases:
                 continue
@@ -75,4 +76,15 @@ class Shared:
                 self._released = anyio.Event()
                 await self._released.wait()
             self._bases[function] = base
-            ledger.oversize_limit = (ledger.limit - sum(self._bases.values())) // OVERSIZE_SHARE
+            self._share_oversize()
+
+    def _forget_ended_workers(self) -> None:
+        """Give back what workers that have been ended since weighed."""
+        alive = {pool.function for pool in self.pools.pools if pool.facts}
+        for function in [function for function in self._bases if function not in alive]:
+            self.world.ledger.release(self._bases.pop(function))
+        self._share_oversize()
+
+    def _share_oversize(self) -> None:
+        ledger = self.world.ledger
+        ledger.oversize_limit = (ledger.limit - sum(self._bases.values())) // OVERSIZE_SHARE
