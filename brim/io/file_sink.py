@@ -154,14 +154,15 @@ class _Gathered:
             self._repay()
 
     async def _write(self, batch: pa.RecordBatch) -> None:
-        if self.parts.gathers:
-            await self._borrow(held_bytes(batch))
+        lent = not self.parts.gathers or await self._borrow(held_bytes(batch))
         await self.stage.threads.run(self.parts.write, batch)
+        if not lent:
+            await self.stage.threads.run(self.parts.flush)
         if not self.parts.gathered_bytes:
             self._repay()
 
-    async def _borrow(self, size: int) -> None:
-        """A loan for a batch that is gathered; where there is none, what is gathered is written now."""
+    async def _borrow(self, size: int) -> bool:
+        """Whether a batch may be gathered; where there is no memory for it, what is gathered is written first."""
         loan = self.stage.memory.try_ahead(size)
         if loan is None:
             await self.stage.threads.run(self.parts.flush)
@@ -169,6 +170,7 @@ class _Gathered:
             loan = self.stage.memory.try_ahead(size)
         if loan is not None:
             self.loans.append(loan)
+        return loan is not None
 
     def _repay(self) -> None:
         for loan in self.loans:

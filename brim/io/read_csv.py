@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
+from brim.arrow_pool import arrow_pool
 from brim.errors import LimitExceeded, PlanError, SchemaMismatch
 from brim.events import RowsFailed
 from brim.io.corrupt_input import reading
@@ -150,7 +151,7 @@ class CsvReader:
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         )
-        return pa.csv.open_csv(pa.PythonFile(text, "r"), read, parse, convert)
+        return pa.csv.open_csv(pa.PythonFile(text, "r"), read, parse, convert, memory_pool=arrow_pool())
 
 
 @dataclass(eq=False, slots=True)

@@ -69,7 +69,10 @@ def _chunk_decoder_bytes(chunk: Any, pages: list[Page]) -> int:
     largest = max((_both(page) for page in pages if page.kind != DICTIONARY_PAGE), default=0)
     if dictionary is None:
         return largest
-    return max(_both(dictionary) + dictionary.uncompressed_bytes, dictionary.uncompressed_bytes + largest)
+    copied = dictionary.uncompressed_bytes  # out of the buffer that pages are decompressed into, which keeps its size
+    shared = max((page.uncompressed_bytes for page in pages), default=0)
+    compressed = max((page.compressed_bytes for page in pages if page.kind != DICTIONARY_PAGE), default=0)
+    return max(_both(dictionary), copied + shared + compressed)
 
 
 def _both(page: Page) -> int:

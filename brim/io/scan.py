@@ -19,7 +19,7 @@ import anyio
 import pyarrow as pa
 from anyio.abc import TaskGroup
 
-from brim.events import Fact, Resource
+from brim.events import Fact
 from brim.operators.protocol import Inbox, Loan, Outbox, Stage
 
 AHEAD_BATCHES = 8  # the most a unit holds before its turn; enough to keep a core busy, and try_ahead may grant fewer
@@ -96,7 +96,7 @@ class _Run:
         turn.come.set()
         while True:
             await slots.acquire()
-            with self.stage.waiting(Resource.DISK):
+            with self.stage.working():  # footers are parsed for it
                 unit = await self.stage.threads.run(next, units, None)
             if unit is None:
                 return
