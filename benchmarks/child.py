@@ -1,0 +1,59 @@
+"""One engine does one workload in this process; its parent measures from outside.
+
+Spoken over a socket whose descriptor is given: a line of JSON each. The engine is loaded, then ``{"ready": ...}`` is
+said; at ``go`` the work begins; ``{"mark": name}`` asks for a measurement on the way and waits until it is taken; at the
+end comes ``{"seconds": ..., "answer": ...}`` or ``{"error": ...}``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import socket
+import sys
+import time
+import traceback
+from typing import Any
+
+from benchmarks.catalogue import workload_named
+from benchmarks.workload import Job
+
+
+def main(descriptor: int, workload: str, engine: str, fields: dict[str, str]) -> None:
+    os.set_inheritable(descriptor, False)  # worker processes must not keep the line open
+    with socket.socket(fileno=descriptor) as line, line.makefile("rw", encoding="utf-8") as stream:
+
+        def say(**facts: Any) -> None:
+            stream.write(json.dumps(facts) + "\n")
+            stream.flush()
+
+        def mark(name: str) -> None:
+            say(mark=name)
+            stream.readline()
+
+        run = workload_named(workload).engines[engine]
+        version = _load(engine)
+        say(ready=version)
+        stream.readline()
+        begun = time.perf_counter()
+        try:
+            answer = run(Job(mark=mark, **fields))
+        except Exception:  # noqa: BLE001 - whatever an engine raises is a result
+            say(error=traceback.format_exc())
+        else:
+            say(seconds=time.perf_counter() - begun, answer=answer)
+
+
+def _load(engine: str) -> str:
+    """Import what the engine's code will import, so that imports are no part of the seconds; gives its version."""
+    for shared in ("numpy", "pyarrow.parquet", "pyarrow.compute"):
+        importlib.import_module(shared)
+    module = importlib.import_module(engine)
+    if engine == "daft":
+        module.set_runner_native()
+    return str(module.__version__)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3], json.loads(sys.argv[4]))
