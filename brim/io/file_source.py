@@ -49,8 +49,12 @@ class FileReader(Protocol):
     def decoder_bytes(self) -> int:
         """What reading a file holds beside a batch."""
 
+    @property
+    def one_by_one(self) -> bool:
+        """Whether files are never read ahead."""
+
     def read(self, wanted: Wanted) -> Batches:
-        """The batches of one file, and facts to tell. Blocking."""
+        """The batches of one file, facts to tell, and needs where files are read one by one. Blocking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,10 @@ class FileSource:
     @property
     def decoder_bytes(self) -> int:
         return self.reader.decoder_bytes
+
+    @property
+    def one_by_one(self) -> bool:
+        return self.reader.one_by_one
 
     def with_columns(self, names: tuple[str, ...]) -> FileSource:
         return replace(self, columns=check_selection(names, self.schema, self.name))
@@ -129,6 +137,10 @@ class OneFile:
     @property
     def decoder_bytes(self) -> int:
         return self.source.decoder_bytes
+
+    @property
+    def place(self) -> str:
+        return self.data.path
 
     def read(self, batch_bytes: int) -> Batches:
         """Its batches; when the file cannot be read to its end the rest is skipped and told, or it is raised."""

@@ -114,6 +114,10 @@ class TableSource:
     def decoder_bytes(self) -> int:
         return 0
 
+    @property
+    def one_by_one(self) -> bool:
+        return True
+
     def with_columns(self, names: tuple[str, ...]) -> TableSource:
         names = check_selection(names, self.schema, self.name)
         schema = pa.schema([self.schema.field(name) for name in names])
@@ -169,6 +173,10 @@ class RangeSource:
     @property
     def decoder_bytes(self) -> int:
         return 0
+
+    @property
+    def one_by_one(self) -> bool:
+        return True
 
     def with_columns(self, names: tuple[str, ...]) -> RangeSource:
         check_selection(names, self.schema, self.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from brim.errors import CorruptInput, LimitExceeded
@@ -17,14 +18,24 @@ _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-def read_lines(path: str, line_bytes_max: int = LINE_BYTES_MAX) -> Iterator[tuple[int, list[bytes]]]:
+@dataclass(frozen=True, slots=True)
+class LongLine:
+    """A line that outgrows the block is on its way: reading it takes some copies of `size` bytes."""
+
+    size: int
+
+
+def read_lines(path: str, line_bytes_max: int = LINE_BYTES_MAX) -> Iterator[tuple[int, list[bytes]] | LongLine]:
     """The lines of `path` without their ends, at most `LINES_MAX` at once, and the number of the first of them.
 
     Lines are counted from 1. A byte order mark of UTF-8 is left out; one of UTF-16 is `CorruptInput`. A line longer
-    than `line_bytes_max` is `LimitExceeded`.
+    than `line_bytes_max` is `LimitExceeded`; one longer than a block is announced each time it is found to be longer.
     """
     number = 1
     for block in _blocks(path, line_bytes_max):
+        if isinstance(block, LongLine):
+            yield block
+            continue
         lines = block.split(b"\n")
         for start in range(0, len(lines), LINES_MAX):
             part = lines[start : start + LINES_MAX]
@@ -32,7 +43,7 @@ def read_lines(path: str, line_bytes_max: int = LINE_BYTES_MAX) -> Iterator[tupl
             number += len(part)
 
 
-def _blocks(path: str, line_bytes_max: int) -> Iterator[bytes]:
+def _blocks(path: str, line_bytes_max: int) -> Iterator[bytes | LongLine]:
     """Blocks that end where lines do, without the last line end."""
     with reading(path, "the beginning"):
         file = Path(path).open("rb")  # noqa: SIM115 - closed below
@@ -51,6 +62,8 @@ def _blocks(path: str, line_bytes_max: int) -> Iterator[bytes]:
                     raise LimitExceeded("the length of a line", len(rest), line_bytes_max, path)
                 if not data:
                     break
+                if len(rest) > BLOCK_BYTES:
+                    yield LongLine(2 * len(rest))  # as much again is read now
                 continue
             yield rest + data[:cut]
             rest = data[cut + 1 :]

@@ -64,6 +64,10 @@ class FilesSource:
     def decoder_bytes(self) -> int:
         return 0
 
+    @property
+    def one_by_one(self) -> bool:
+        return True
+
     def with_columns(self, names: tuple[str, ...]) -> FilesSource:
         names = check_selection(names, self.schema, NAME)
         return replace(self, schema=pa.schema([self.schema.field(name) for name in names]))

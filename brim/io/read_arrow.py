@@ -61,6 +61,10 @@ class ArrowReader:
         """A compressed batch is decompressed whole, and its size is not known before."""
         return 4 * MIB
 
+    @property
+    def one_by_one(self) -> bool:
+        return False
+
     def read(self, wanted: Wanted) -> Batches:
         with reading(wanted.path, "schema"), pa.memory_map(wanted.path) as file:
             opened = _open(wanted.path, file)

@@ -96,6 +96,10 @@ class CsvReader:
     def decoder_bytes(self) -> int:
         return _BLOCKS_HELD * BLOCK_BYTES
 
+    @property
+    def one_by_one(self) -> bool:
+        return False
+
     def look(self, path: str, on_error: OnError) -> pa.Schema:
         """The schema that the first block of `path` has."""
         skipped = _Skipped(skip=on_error == "skip")

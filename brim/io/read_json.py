@@ -17,10 +17,10 @@ from brim.io.json_columns import Misfit, build_batch
 from brim.io.json_lines import Row, parse_lines, parse_sound
 from brim.io.json_schema import COLUMNS_MAX, Conflict, Sampled, conflict_error
 from brim.io.json_types import check_json
-from brim.io.lines import BLOCK_BYTES, read_lines
+from brim.io.lines import BLOCK_BYTES, LongLine, read_lines
 from brim.io.normalise import plain_schema
 from brim.io.paths import DataFile, Paths, find_files
-from brim.io.scan import Batches
+from brim.io.scan import Batches, Need
 from brim.io.source import OnError
 from brim.sizes import MIB
 
@@ -29,7 +29,7 @@ SUFFIXES = (".jsonl", ".ndjson", ".json")
 
 SAMPLE_BYTES = 4 * MIB
 
-_PYTHON_OVERHEAD = 10  # Python's objects for a byte of text
+_COPIES = 12  # a block, its lines, and ten bytes of Python's objects for a byte of text
 
 
 def json_source(
@@ -79,7 +79,10 @@ def _sample(files: Sequence[DataFile], on_error: OnError, sample_bytes: int) -> 
 
 def _sampled_rows(path: str, on_error: OnError, sample_bytes: int) -> Iterator[Row]:
     seen = 0
-    for number, lines in read_lines(path):
+    for found in read_lines(path):
+        if isinstance(found, LongLine):
+            continue
+        number, lines = found
         for row in parse_lines(path, number, lines):
             if isinstance(row, Row):
                 yield row
@@ -97,10 +100,18 @@ class JsonReader:
     @property
     def decoder_bytes(self) -> int:
         """A block, and its rows as Python's objects."""
-        return (2 + _PYTHON_OVERHEAD) * BLOCK_BYTES
+        return _COPIES * BLOCK_BYTES
+
+    @property
+    def one_by_one(self) -> bool:
+        return True
 
     def read(self, wanted: Wanted) -> Batches:
-        for number, lines in read_lines(wanted.path):
+        for found in read_lines(wanted.path):
+            if isinstance(found, LongLine):
+                yield Need(_COPIES * found.size)
+                continue
+            number, lines = found
             try:
                 values = parse_sound(lines)
                 batch = build_batch(values, wanted.schema) if values is not None else None

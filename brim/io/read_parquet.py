@@ -111,6 +111,10 @@ class ParquetSource:
         known = dict(self.pages)
         return sum(known.get(name, 2 * PAGE_BYTES + BUFFER_BYTES) for name in self.stored_columns)
 
+    @property
+    def one_by_one(self) -> bool:
+        return False
+
     def with_columns(self, names: tuple[str, ...]) -> ParquetSource:
         return replace(self, columns=check_selection(names, self.schema, NAME))
 
@@ -295,6 +299,10 @@ class RowGroup:
     @property
     def decoder_bytes(self) -> int:
         return self.size.decoder_bytes
+
+    @property
+    def place(self) -> str:
+        return f"{self.data.path}, row group {self.index}, whose pages are decoded whole"
 
     def read(self, batch_bytes: int) -> Batches:
         """Its batches; what cannot be decoded is skipped and told, or raised."""

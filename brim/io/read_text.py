@@ -13,13 +13,15 @@ from brim.errors import CorruptInput, LimitExceeded, PlanError
 from brim.events import RowsFailed
 from brim.io.corrupt_input import reading
 from brim.io.file_source import FileSource, Wanted, file_source
-from brim.io.lines import BLOCK_BYTES, LINE_BYTES_MAX, read_lines
+from brim.io.lines import BLOCK_BYTES, LINE_BYTES_MAX, LongLine, read_lines
 from brim.io.paths import Paths, find_files
-from brim.io.scan import Batches
+from brim.io.scan import Batches, Need
 from brim.io.source import OnError
 
 NAME = "read_text"
 SUFFIXES = (".txt", ".text", ".log", ".md")
+
+_COPIES = 6  # blocks and lines in Python, text in Arrow
 
 _LINES = pa.schema([("text", pa.string())])
 _WHOLE = pa.schema([("path", pa.string()), ("text", pa.string())])
@@ -61,13 +63,21 @@ class TextReader:
     @property
     def decoder_bytes(self) -> int:
         """A block, the one being made of it, and its lines as Python's bytes."""
-        return 6 * BLOCK_BYTES
+        return _COPIES * BLOCK_BYTES
+
+    @property
+    def one_by_one(self) -> bool:
+        return True
 
     def read(self, wanted: Wanted) -> Batches:
         return self._read_file(wanted) if self.whole_files else self._read_lines(wanted)
 
     def _read_lines(self, wanted: Wanted) -> Batches:
-        for number, lines in read_lines(wanted.path):
+        for found in read_lines(wanted.path):
+            if isinstance(found, LongLine):
+                yield Need(_COPIES * found.size)
+                continue
+            number, lines = found
             bare = [line.removesuffix(b"\r") for line in lines]
             try:
                 column = self._decode(bare)
@@ -97,6 +107,8 @@ class TextReader:
             path = Path(wanted.path)
             if (size := path.stat().st_size) > LINE_BYTES_MAX:
                 raise LimitExceeded("the size of a text", size, LINE_BYTES_MAX, wanted.path)
+            if size > BLOCK_BYTES:
+                yield Need(_COPIES * size)
             text = path.read_bytes().decode(self.encoding)
             row = pa.RecordBatch.from_pydict({"path": [wanted.path], "text": [text]}, schema=_WHOLE)
         yield row.select(wanted.schema.names)

@@ -5,7 +5,7 @@ Output   what the units yield, batches of at most `batch_bytes` (a single row ap
 Order    kept, over units and within them
 Holds    one batch and what its decoder holds for the unit whose turn it is; the units behind it read ahead, each batch
          and each decoder on loan
-Fails    with what reading a unit raises
+Fails    with what reading a unit raises; `RowTooLarge` for a page or a line that the engine has no memory for
 """
 
 from __future__ import annotations
@@ -19,12 +19,21 @@ import anyio
 import pyarrow as pa
 from anyio.abc import TaskGroup
 
+from brim.errors import RowTooLarge
 from brim.events import Fact
 from brim.operators.protocol import Inbox, Loan, Outbox, Stage
 
 AHEAD_BATCHES = 8  # the most a unit holds before its turn; enough to keep a core busy, and try_ahead may grant fewer
 
-Batches = Generator[pa.RecordBatch | Fact, None, None]
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The next batch takes `size` bytes beyond the decoder's: a line, or a text, that is long."""
+
+    size: int
+
+
+Batches = Generator[pa.RecordBatch | Fact | Need, None, None]
 
 
 class Unit(Protocol):
@@ -34,8 +43,12 @@ class Unit(Protocol):
     def decoder_bytes(self) -> int:
         """What reading it holds beside the batch in hand: pages, blocks, parsers."""
 
+    @property
+    def place(self) -> str:
+        """Where it is, for errors."""
+
     def read(self, batch_bytes: int) -> Batches:
-        """Its batches, owned and cut to `batch_bytes`, and facts to tell."""
+        """Its batches, owned and cut to `batch_bytes`, facts to tell, and needs, where units are read one by one."""
 
 
 class Reader(Protocol):
@@ -44,6 +57,10 @@ class Reader(Protocol):
     @property
     def decoder_bytes(self) -> int:
         """What the scan's floor pays for a unit's decoder; a unit that needs more takes it on loan, alone."""
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether units are never read ahead: decoding holds the interpreter, or may have needs."""
 
     def units(self) -> Iterator[Unit]:
         """The units in order. Blocking: files may be opened for it."""
@@ -90,7 +107,7 @@ class _Run:
 
     async def read_units(self) -> None:
         """Start reading units while there are threads for them."""
-        slots = anyio.Semaphore(max(1, self.stage.threads.count))
+        slots = anyio.Semaphore(1 if self.scan.reader.one_by_one else max(1, self.stage.threads.count))
         units = self.scan.reader.units()
         turn = _Turn()
         turn.come.set()
@@ -115,7 +132,14 @@ class _Run:
         if (loan := self.stage.memory.try_ahead(size)) is not None:
             return _Excess(loan)
         await turn.come.wait()
-        return _Excess(await self.stage.memory.ahead(size), alone=True)
+        return _Excess(await self._lend(size, unit), alone=True)
+
+    async def _lend(self, size: int, unit: Unit) -> Loan:
+        """A loan that nothing the scan holds may stand in the way of."""
+        try:
+            return await self.stage.memory.ahead(size)
+        except RowTooLarge as error:
+            raise RowTooLarge(unit.place, error.needed_bytes, error.limit_bytes) from None
 
     async def _read_unit(
         self, unit: Unit, excess: _Excess, turn: _Turn, following: _Turn, slots: anyio.Semaphore
@@ -127,9 +151,15 @@ class _Run:
             for ready in await self._read_ahead(batches, turn, held):
                 await self._send(ready.take())
                 ready.loan.repay()
-            while (batch := await self._next(batches)) is not None:
-                await self._send(batch)
-                del batch  # or it would lie beside the next while that is decoded
+            needed = held.enter_context(ExitStack())
+            while (item := await self._next(batches)) is not None:
+                if isinstance(item, Need):
+                    needed.close()
+                    needed.enter_context(await self._lend(item.size, unit))
+                    continue
+                await self._send(item)
+                del item  # or it would lie beside the next while that is decoded
+                needed.close()
         slots.release()
         following.come.set()
 
@@ -146,6 +176,7 @@ class _Run:
                 if (batch := await self._next(batches)) is None:
                     loan.repay()
                     break
+                assert not isinstance(batch, Need), "units with needs are read one by one"
                 ready.append(_Ready(loan, batch))
                 del batch
         await turn.come.wait()
@@ -153,12 +184,12 @@ class _Run:
             decoder.repay()  # from here on the floor pays
         return ready
 
-    async def _next(self, batches: Batches) -> pa.RecordBatch | None:
-        """The next batch; what comes between is told."""
+    async def _next(self, batches: Batches) -> pa.RecordBatch | Need | None:
+        """The next batch, or what it needs; facts between are told."""
         while True:
             with self.stage.working():
                 item = await self.stage.threads.run(next, batches, None)
-            if item is None or isinstance(item, pa.RecordBatch):
+            if item is None or isinstance(item, pa.RecordBatch | Need):
                 return item
             self.stage.tell(item)
 

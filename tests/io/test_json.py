@@ -13,9 +13,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kit import FakeStage, RealThreads, run_operator
+from kit import FakeMemory, FakeStage, RealThreads, run_operator
 
-from brim.errors import BrimError, CorruptInput, LimitExceeded, SchemaMismatch
+from brim.errors import BrimError, CorruptInput, LimitExceeded, RowTooLarge, SchemaMismatch
 from brim.events import RowsFailed
 from brim.io.json_columns import Misfit, build
 from brim.io.json_lines import nesting
@@ -134,17 +134,34 @@ def test_deep_nesting_is_refused_before_anything_recurses(tmp_path, opening):
     assert nesting(b'{"a": "[[[\\"[", "b": [[]]}') == 3
 
 
-def test_wide_and_long_lines_are_limited(tmp_path, monkeypatch):
+def test_wide_and_long_lines_are_limited(tmp_path):
     wide = "{" + ",".join(f'"k{i}": {i}' for i in range(10_001)) + "}"
     with pytest.raises(LimitExceeded, match="number of columns"):
         json_source(write(tmp_path / "a.jsonl", wide))
-    monkeypatch.setattr("brim.io.lines.LINE_BYTES_MAX", MIB)
-    from brim.io.lines import read_lines
+    from brim.io.lines import LongLine, read_lines
 
     path = write(tmp_path / "b.jsonl", '{"a": "' + "x" * 3 * MIB + '"}\n')
     with pytest.raises(LimitExceeded, match="length of a line"):
         list(read_lines(str(path), MIB))
-    assert [len(line) for _, lines in read_lines(str(path)) for line in lines] == [3 * MIB + 9]
+    found = list(read_lines(str(path)))
+    assert [len(line) for item in found if not isinstance(item, LongLine) for line in item[1]] == [3 * MIB + 9]
+
+
+def test_a_long_line_is_read_on_a_loan(tmp_path):
+    write(tmp_path / "a.jsonl", '{"a": "' + "x" * 3 * MIB + '"}\n{"a": "y"}\n')
+    write(tmp_path / "b.jsonl", '{"a": "z"}\n')
+    memory = FakeMemory(window_bytes=0)
+    table = table_of(json_source(tmp_path), memory=memory)
+    assert [len(text) for text in table["a"].to_pylist()] == [3 * MIB, 1, 1]
+    assert memory.peak > 3 * MIB
+    assert memory.lent == 0
+
+    class Small(FakeMemory):
+        async def ahead(self, size):
+            raise RowTooLarge("stage-1", size, MIB)
+
+    with pytest.raises(RowTooLarge, match=r"a\.jsonl: one row needs"):
+        table_of(json_source(tmp_path), memory=Small())
 
 
 def test_random_bytes_never_end_the_process(tmp_path):

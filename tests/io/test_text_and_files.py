@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import pickle
 
 import pyarrow as pa
 import pytest
@@ -11,8 +12,14 @@ from kit import FakeStage, run_operator
 
 from brim.errors import CorruptInput, LimitExceeded, ObjectMissing, PlanError, SchemaMismatch, UnknownColumn
 from brim.io.list_files import files_source
+from brim.io.read_csv import csv_source
+from brim.io.read_json import json_source
 from brim.io.read_text import text_source
+from brim.io.write_arrow import arrow_sink
+from brim.io.write_csv import csv_sink
 from brim.io.write_files import files_sink
+from brim.io.write_json import json_sink
+from brim.io.write_parquet import parquet_sink
 from brim.sizes import KIB, MIB, held_bytes
 
 
@@ -122,3 +129,27 @@ def test_a_name_that_comes_twice_or_a_wrong_column_is_refused(tmp_path):
         write(tmp_path / "out", ["a"], [1])
     with pytest.raises(UnknownColumn):
         files_sink(tmp_path / "out", name="n", data="x").check(pa.schema([("n", pa.string())]))
+
+
+def test_sources_and_sinks_pickle(tmp_path):
+    for name, text in (("a.csv", "x\n1\n"), ("a.jsonl", '{"x": 1}\n'), ("a.txt", "1\n")):
+        (tmp_path / name).write_text(text)
+    sources = [
+        csv_source(tmp_path / "a.csv"),
+        json_source(tmp_path / "a.jsonl"),
+        text_source(tmp_path / "a.txt"),
+        files_source(tmp_path),
+    ]
+    for source in sources:
+        assert rows_of(pickle.loads(pickle.dumps(source))) == rows_of(source)
+    sinks = [
+        parquet_sink("a.parquet"),
+        csv_sink("a"),
+        json_sink("a"),
+        arrow_sink("a"),
+        files_sink("a", name="n", data="d"),
+    ]
+    for sink in sinks:
+        again = pickle.loads(pickle.dumps(sink))
+        assert again == sink
+        assert pickle.loads(pickle.dumps(sink.operator(pa.schema([])))) == sink.operator(pa.schema([]))
