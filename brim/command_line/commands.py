@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from rich.console import Console
 
 from brim import BrimError, Pipeline, PlanError, Report, __version__
+from brim.arrow_pool import arrow_pool
 from brim.command_line.interruptible import Interrupted, run_until_signal
 from brim.command_line.tables import report_table, rows_table
 from brim.command_line.target import Unusable, declared_at, pipeline_at
@@ -32,6 +34,7 @@ _PIPED_WIDTH = 120
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit code."""
     options = _parser().parse_args(arguments)
+    pa.set_memory_pool(arrow_pool())  # the process is ours: what is made without a pool gives its pages back too
     try:
         return int(options.command(options))
     except Interrupted as interrupted:
