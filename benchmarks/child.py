@@ -1,8 +1,8 @@
 """One engine does one workload in this process; its parent measures from outside.
 
 Spoken over a socket whose descriptor is given: a line of JSON each. The engine is loaded, then ``{"ready": ...}`` is
-said; at ``go`` the work begins; ``{"mark": name}`` asks for a measurement on the way and waits until it is taken; at the
-end comes ``{"seconds": ..., "answer": ...}`` or ``{"error": ...}``.
+said; at ``go`` the work begins; ``{"mark": name}`` asks for a measurement on the way and waits until it is taken; at
+the end comes ``{"seconds": ..., "answer": ...}`` or ``{"error": ...}``.
 """
 
 from __future__ import annotations

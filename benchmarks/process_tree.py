@@ -1,7 +1,8 @@
 """How much memory a process and its descendants use, sampled every 20 ms from outside (Linux: /proc).
 
-*Resident* is the sum of their resident sizes. *Growth* is the sum of their anonymous and shared memory, less the same at
-the beginning: what the budget of brim bounds. Pages that two processes share count in both, so either is an upper bound.
+*Resident* is the sum of their resident sizes. *Growth* is the sum of their anonymous and shared memory, less the same
+at the beginning: what the budget of brim bounds. Pages that two processes share count in both, so each is an upper
+bound.
 """
 
 from __future__ import annotations

@@ -15,7 +15,17 @@ MB = 1_000_000
 def table_of(title: str, runs: Sequence[Run]) -> Table:
     """All runs of one workload; `times brim` is an engine's median over brim's."""
     table = Table(title=title, title_justify="left")
-    heads = ("engine", "seconds", "spread", "times brim", "peak resident MB", "peak growth MB", "memory=", "result")
+    heads = (
+        "engine",
+        "seconds",
+        "spread",
+        "times brim",
+        "cpu s",
+        "peak resident MB",
+        "peak growth MB",
+        "memory=",
+        "result",
+    )
     for head in heads:
         table.add_column(head, justify="left" if head in {"engine", "result"} else "right")
     engines = list(dict.fromkeys(run.engine for run in runs))
@@ -39,6 +49,7 @@ def cells(runs: Sequence[Run], ours: Sequence[float]) -> tuple[str, ...]:
         f"{median(seconds):.2f}" if seconds else "-",
         f"{min(seconds):.2f} - {max(seconds):.2f}" if seconds else "-",
         f"{median(seconds) / median(ours):.2f}" if seconds and ours else "-",
+        f"{median(run.cpu_s for run in runs):.1f}",
         f"{max(run.peak_resident for run in runs) / MB:,.0f}",
         f"{max(run.peak_growth for run in runs) / MB:,.0f}",
         first.memory if first.engine == "brim" else "-",
