@@ -12,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from brim import OperatorReport, Report
+from brim.pipeline.picture import short_names
 from brim.sizes import format_size
 
-_TEXT_MAX, _LIST_MAX = 60, 3
+_TEXT_MAX, _LIST_MAX, _NARROW = 60, 3, 12
 
 _COUNTS: tuple[tuple[str, Callable[[OperatorReport], str]], ...] = (
     ("rows in", lambda operator: f"{operator.rows_in:,}"),
@@ -48,12 +49,12 @@ def report_table(report: Report) -> Group:
 def _operators(report: Report) -> Table:
     columns = [*_COUNTS, *((head, cell) for head, cell in _OPTIONAL if any(map(cell, report.operators)))]
     table = _table()
-    table.add_column("operator", no_wrap=True, overflow="ellipsis", min_width=12)
+    table.add_column("operator", min_width=_NARROW)
     for head, cell in columns:
         width = max(len(head), *(len(cell(operator)) for operator in report.operators))
         table.add_column(head, justify="right", no_wrap=True, min_width=width)
-    for operator in report.operators:
-        table.add_row(Text(operator.id), *(cell(operator) for _, cell in columns))
+    for name, operator in zip(short_names(report.operators), report.operators, strict=True):
+        table.add_row(_short(name), *(cell(operator) for _, cell in columns))
     return table
 
 
@@ -70,12 +71,21 @@ def rows_table(rows: pa.Table) -> Table:
     table = _table()
     cells = [[_value(value) for value in column.to_pylist()] for column in rows.columns]
     for column, values in zip(rows.schema, cells, strict=True):
-        width = 0 if pa.types.is_string(column.type) else max(map(len, (str(column.type), *values)))
-        head = Text.assemble((column.name, "bold"), "\n", str(column.type))
-        table.add_column(head, no_wrap=True, overflow="ellipsis", min_width=width)
+        width = max(map(len, (column.name, str(column.type), *values)))
+        gives_way = pa.types.is_string(column.type)
+        table.add_column(_head(column), no_wrap=not gives_way, min_width=_NARROW if gives_way else width)
     for row in zip(*cells, strict=True):
-        table.add_row(*map(Text, row))
+        table.add_row(*map(_short, row))
     return table
+
+
+def _head(column: pa.Field) -> Text:
+    return Text.assemble((column.name, "bold"), "\n", str(column.type), no_wrap=True, overflow="ellipsis")
+
+
+def _short(text: str) -> Text:
+    """`text` that is cut where its column, which may give way, becomes narrow."""
+    return Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def _value(value: Any) -> str:

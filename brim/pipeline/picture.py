@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
@@ -79,7 +80,7 @@ class Moment:
 def picture(moment: Moment, width: int, height: int | None = None, glyphs: Glyphs = UNICODE) -> Text:
     """`moment` drawn within `width` columns and, where `height` is given, that many lines."""
     given, width = width, max(NARROWEST, width)
-    names = _names(moment.now.stages)
+    names = short_names(moment.now.stages)
     shown, hidden = _shown(moment.now.stages, height)
     lines = [_head(width, max(map(cell_len, names)))]
     if hidden:
@@ -121,10 +122,20 @@ def _line(moment: Moment, index: int, names: Sequence[str], width: int, glyphs: 
     return line
 
 
-def _names(stages: Sequence[StageSnapshot]) -> list[str]:
-    """The names of the stages as the user knows them, their ids where a name is not enough."""
-    known = Counter(stage.name for stage in stages)
-    return [stage.name if known[stage.name] == 1 else stage.id for stage in stages]
+class Named(Protocol):
+    """What has an id, and a name that may not be its own alone."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+
+def short_names(operators: Sequence[Named]) -> list[str]:
+    """The names of `operators` as the user knows them, their ids where a name is not enough."""
+    known = Counter(operator.name for operator in operators)
+    return [operator.name if known[operator.name] == 1 else operator.id for operator in operators]
 
 
 def _shown(stages: Sequence[StageSnapshot], height: int | None) -> tuple[list[int], int]:
