@@ -1,11 +1,29 @@
-"""Every workload, by name."""
+"""Every workload, by name. W7 to W9 (group, sort, join) come with the operators that do them."""
 
 from __future__ import annotations
 
 from benchmarks.workload import Workload
-from benchmarks.workloads import w01_photographs
+from benchmarks.workloads import (
+    w01_photographs,
+    w02_large_bodies,
+    w03_small_bodies,
+    w04_worker_transport,
+    w05_explode,
+    w06_gunzip,
+    w10_scan,
+    w11_slow_consumer,
+)
 
-WORKLOADS: tuple[Workload, ...] = (w01_photographs.WORKLOAD,)
+WORKLOADS: tuple[Workload, ...] = (
+    w01_photographs.WORKLOAD,
+    w02_large_bodies.WORKLOAD,
+    w03_small_bodies.WORKLOAD,
+    w04_worker_transport.WORKLOAD,
+    w05_explode.WORKLOAD,
+    w06_gunzip.WORKLOAD,
+    w10_scan.WORKLOAD,
+    w11_slow_consumer.WORKLOAD,
+)
 
 
 def workload_named(name: str) -> Workload:

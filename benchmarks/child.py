@@ -52,6 +52,9 @@ def _load(engine: str) -> str:
     module = importlib.import_module(engine)
     if engine == "daft":
         module.set_runner_native()
+    if engine == "brim":
+        for name in module.__all__:  # they are loaded when they are first used
+            getattr(module, name)
     return str(module.__version__)
 
 

@@ -1,0 +1,53 @@
+"""W6: unpack 200 gzip members of 8 MB and keep the length of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from benchmarks.workload import Answer, Job, Workload
+
+ROWS, SIZE = 200, 8_000_000
+SEED = 7
+DAFT_BATCH = 4
+
+
+def brim(job: Job) -> Answer:
+    import brim
+    from brim import col
+
+    pipeline = (
+        brim.read_parquet(f"{job.data}/gzipped.parquet")
+        .select(size=col("body").bin.decompress("gzip").bin.size())
+        .agg(bytes=col("size").sum(), rows=col("size").count())
+    )
+    (found,) = pipeline.collect_blocking(memory=job.memory).to_pylist()
+    return dict(found)
+
+
+def daft(job: Job) -> Answer:
+    import daft
+    from daft import col
+
+    frame = daft.read_parquet(f"{job.data}/gzipped.parquet").into_batches(DAFT_BATCH)
+    frame = frame.select(col("body").decompress("gzip").length().alias("size"))
+    found = frame.agg(col("size").sum().alias("bytes"), col("size").count().alias("rows")).to_pylist()
+    return dict(found[0])
+
+
+def make(cache: Path, scale: float) -> Path:
+    from benchmarks.data.gzipped import gzipped
+
+    return gzipped(cache, ROWS, round(SIZE * scale), SEED)
+
+
+def check(answer: Answer, job: Job) -> None:
+    rows = pq.read_metadata(Path(job.data) / "gzipped.parquet").num_rows
+    size = int(Path(job.data).name.split("-")[2])
+    assert answer == {"bytes": rows * size, "rows": rows}, answer
+
+
+WORKLOAD = Workload(
+    "w6", "200 gzip members of 8 MB unpacked, the length kept", make, {"brim": brim, "daft": daft}, check
+)
