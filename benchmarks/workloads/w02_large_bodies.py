@@ -52,7 +52,7 @@ def make(cache: Path, scale: float) -> Path:
     return body(cache, round(SIZE * scale), SEED)
 
 
-def served(data: Path) -> list[str]:
+def served(_: Path) -> list[str]:
     from benchmarks.data.bodies import NAME
 
     return [f"same/{NAME}/{number}" for number in range(COUNT)]

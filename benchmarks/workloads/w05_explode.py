@@ -52,7 +52,7 @@ def duckdb(job: Job) -> Answer:
     import duckdb
 
     words = f"SELECT unnest(string_split(text, ' ')) AS word FROM '{job.data}/texts.parquet'"
-    letters, count = duckdb.sql(f"SELECT sum(length(word))::BIGINT, count(word) FROM ({words})").fetchone()
+    letters, count = duckdb.sql(f"SELECT sum(length(word))::BIGINT, count(word) FROM ({words})").fetchall()[0]
     return {"letters": letters, "words": count}
 
 

@@ -22,11 +22,11 @@ def slowly(batches: Iterator[Any], job: Job) -> Answer:
     for _ in batches:
         taken += 1
         if taken == 1:
-            job.mark("at the first batch")
+            job.mark("first")
         time.sleep(PAUSE_S)
         if taken == BATCHES:
             break
-    job.mark("at the last")
+    job.mark("last")
     return {"taken": taken}
 
 
