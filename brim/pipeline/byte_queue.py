@@ -161,7 +161,7 @@ class ByteQueue:
             self._room.set()
         if self._entries:
             await anyio.lowlevel.checkpoint()
-        else:
+        if not self._entries:
             with self.reader.clock.waiting(Waits.INPUT):
                 await self._wait_for_entry()
         entry = self._entries[0]
@@ -172,7 +172,7 @@ class ByteQueue:
 
     async def _wait_for_entry(self) -> None:
         while not self._entries:
-            if self.writer_done:
+            if self.writer_done or self.reader_gone:  # a stream may be closed by another task than the one that reads
                 raise StopAsyncIteration
             self._arrived = anyio.Event()
             await self._arrived.wait()
@@ -220,3 +220,4 @@ class ByteQueue:
             if entry.lent:
                 self.ledger.repay(Kind.AHEAD, entry.lent)
         self._room.set()
+        self._arrived.set()

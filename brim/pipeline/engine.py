@@ -157,7 +157,12 @@ class Engine:
         self._logger = event_logger()
         opened = anyio.Event()
         self._root = asyncio.get_running_loop().create_task(self._live(opened), name="brim engine")
-        await opened.wait()
+        try:
+            await opened.wait()
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self.aclose()
+            raise
         if self._shared is None:
             await self._root  # it failed to open: raises why
 
@@ -178,7 +183,7 @@ class Engine:
         try:
             async with self._open_world() as shared, anyio.create_task_group() as tasks:
                 self._shared, self._tasks = shared, tasks
-                tasks.start_soon(self._sample)
+                tasks.start_soon(self._sample, shared)
                 opened.set()
                 await self._closing.wait()
                 tasks.cancel_scope.cancel()
@@ -207,9 +212,8 @@ class Engine:
         finally:
             spill.close()
 
-    async def _sample(self) -> None:
+    async def _sample(self, shared: Shared) -> None:
         """Measure the process tree ten times a second."""
-        shared = self._opened()
         start = await anyio.to_thread.run_sync(machine.tree_bytes)
         while True:
             grown = await anyio.to_thread.run_sync(machine.tree_bytes) - start

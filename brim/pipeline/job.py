@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 import pyarrow as pa
@@ -36,6 +36,7 @@ class Job:
     error: BaseException | None = None
     rows: int = 0
     _stopping: bool = False
+    _turn: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True))
     _scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     _ready: anyio.Event = field(default_factory=anyio.Event)
     _ended: anyio.Event = field(default_factory=anyio.Event)
@@ -94,7 +95,8 @@ class Job:
         """The next batch of the run; at its end `StopAsyncIteration`, or what made it fail."""
         assert self.run is not None
         try:
-            batch = await self.run.output.__anext__()
+            async with self._turn:  # several tasks may share the batches; the queue has one reader
+                batch = await self.run.output.__anext__()
         except StopAsyncIteration:
             await self._ended.wait()
             if self.error is not None:
@@ -129,7 +131,7 @@ class Job:
     def report(self) -> Report:
         """What the run has done so far, or in all when it has ended."""
         if self._report is not None:
-            return self._report
+            return replace(self._report, rows=self.rows)  # the last batches are taken after the last stage has ended
         if self.run is None:
             raise BrimError("there is no report before the run begins")
         return self._made_report(self.run)
