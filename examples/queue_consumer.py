@@ -36,8 +36,7 @@ def source(queue: Messages) -> brim.Pipeline:
 
 
 async def main() -> None:
-    queue: WARM = 24.0
-Messages = asyncio.Queue(maxsize=16)
+    queue: Messages = asyncio.Queue(maxsize=16)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(measure(queue))
         warm = source(queue).filter(col("celsius") > WARM).with_columns(fahrenheit=col("celsius") * 1.8 + 32)
