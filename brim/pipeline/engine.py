@@ -7,6 +7,7 @@ so nothing outlives the engine, and a reader of a run may leave from any task.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -243,9 +244,12 @@ class Engine:
         self._jobs.pop(job, None)
 
     def _emit(self, event: str, fields: dict[str, Any]) -> None:
-        self._logger.info(event, **fields)
-        if self._on_event is not None:
-            self._on_event({"event": event, **fields})
+        try:
+            self._logger.info(event, **fields)
+            if self._on_event is not None:
+                self._on_event({"event": event, **fields})
+        except Exception:  # who listens never fails a run, nor keeps it from ending
+            logging.getLogger("brim").exception("the event %s could not be told", event)
 
     def stats(self) -> EngineStats:
         """What the engine holds and runs now."""

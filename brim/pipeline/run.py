@@ -14,6 +14,7 @@ import anyio
 from brim.errors import BrimError, StageFailed, Stalled
 from brim.events import Fact, Waits
 from brim.operators.protocol import ReaderGone
+from brim.operators.raised import is_its_own
 from brim.pipeline.byte_queue import ByteQueue
 from brim.pipeline.plan import Plan
 from brim.pipeline.stage_clock import StageClock
@@ -97,8 +98,10 @@ class Run:
             except* ReaderGone:
                 pass  # downstream has enough: an ordinary end
             outbox.close_writer()
-        except Exception as error:  # noqa: BLE001 - whatever an operator raises is the failure of its stage
+        except BaseException as error:
             cause = _first_leaf(error)
+            if not isinstance(cause, Exception | SystemExit) and not is_its_own(cause):
+                raise  # a cancellation, or Ctrl-C: not the stage's
             raise StageFailed(stage.name, stage.id, f"{type(cause).__name__}: {cause}") from cause
         finally:
             for inbox in inboxes:

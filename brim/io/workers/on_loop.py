@@ -19,7 +19,7 @@ from brim.operators.apply_function import rows_of
 from brim.operators.attempts import may_try_again, wait_to_try_again
 from brim.operators.contract import checked_array, checked_batches
 from brim.operators.protocol import Piece, Stage
-from brim.operators.raised import raised
+from brim.operators.raised import is_its_own, raised
 from brim.operators.rate_limit import TokenBucket
 from brim.operators.row_results import RowResults, RowTimedOut, result_batch
 from brim.operators.user_function import UserFunction
@@ -175,10 +175,15 @@ class _Rows:
 
 async def _within(function: UserFunction, awaitable: Awaitable[Any]) -> Any:
     """The result of `awaitable`, in `timeout_s` at most."""
-    if function.timeout_s is None:
-        return await awaitable
     with anyio.move_on_after(function.timeout_s):
-        return await awaitable
+        try:
+            return await awaitable
+        except SystemExit as error:  # it would end the loop
+            raise raised(function.name, error) from error
+        except BaseException as error:
+            if is_its_own(error):
+                raise UdfError(function.name, "raised CancelledError though nobody cancelled it") from error
+            raise
     raise RowTimedOut
 
 

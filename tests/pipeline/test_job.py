@@ -1,0 +1,186 @@
+"""Job: one run inside an engine, whatever the user's own code does to it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+import anyio
+import pyarrow as pa
+import pytest
+from leaks import nothing_left
+
+import brim
+from brim import col
+
+SCHEMA = pa.schema([("n", pa.int64())])
+EVENTS = ["run.start", "run.stop", "row.error", "backpressure.start"]
+
+
+def _batch(*numbers):
+    return pa.record_batch({"n": pa.array(numbers, pa.int64())})
+
+
+def _run(main, tmp_path):
+    with nothing_left(tmp_path):
+        return asyncio.run(_in_time(main))
+
+
+async def _in_time(main):
+    async with asyncio.timeout(10):
+        return await main()
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_a_listener_that_raises_neither_fails_a_run_nor_keeps_it_from_ending(tmp_path, event, caplog):
+    heard = []
+
+    def listen(fields):
+        heard.append(fields["event"])
+        if fields["event"] == event:
+            raise RuntimeError("the listener is broken")
+
+    @brim.row_udf(returns=pa.int64(), on_error="null")
+    async def picky(number):
+        if number == 3:
+            raise ValueError(number)
+        return number
+
+    async def main():
+        pipeline = brim.range(9_000_000).concat(brim.range(5).select(id=picky(col("id"))))
+        rows = 0
+        async with pipeline.stream(memory="64MiB", spill_dir=tmp_path, on_event=listen) as batches:
+            async for batch in batches:
+                rows += batch.num_rows
+                await asyncio.sleep(0.06)
+        return rows
+
+    with caplog.at_level(logging.ERROR, logger="brim"):
+        assert _run(main, tmp_path) == 9_000_005
+    assert event in heard
+    assert f"the event {event} could not be told" in caplog.text
+    assert "the listener is broken" in caplog.text
+
+
+async def _raises(error):
+    yield _batch(1, 2)
+    raise error
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), SystemExit(3)], ids=["cancelled", "exit"])
+@pytest.mark.parametrize("stages", [0, 1, 2])
+def test_a_source_that_raises_what_ends_tasks_fails_the_run_and_is_not_taken_for_its_end(tmp_path, error, stages):
+    async def main():
+        pipeline = brim.from_batches(lambda: _raises(error), SCHEMA)
+        for _ in range(stages):
+            pipeline = pipeline.into_batches(1)
+        with pytest.raises(brim.StageFailed, match=type(error).__name__) as failed:
+            await pipeline.collect(memory="64MiB", spill_dir=tmp_path)
+        assert failed.value.operator_id == "from_batches-1"
+
+    _run(main, tmp_path)
+
+
+def _plain(_):
+    sys.exit(3)
+
+
+async def _exits(_):
+    sys.exit(3)
+
+
+async def _cancels(_):
+    raise asyncio.CancelledError
+
+
+FUNCTIONS = {
+    "array in a thread": lambda p: p.select(brim.udf(_plain, returns=pa.int64(), backend="thread")(col("id"))),
+    "row in a thread": lambda p: p.select(brim.row_udf(_plain, returns=pa.int64(), backend="thread")(col("id"))),
+    "batch in a thread": lambda p: p.map_batches(_plain, backend="thread"),
+    "array on the loop": lambda p: p.select(brim.udf(_exits, returns=pa.int64())(col("id"))),
+    "row on the loop": lambda p: p.select(brim.row_udf(_exits, returns=pa.int64())(col("id"))),
+    "batch on the loop": lambda p: p.map_batches(_exits),
+    "array, cancelled": lambda p: p.select(brim.udf(_cancels, returns=pa.int64())(col("id"))),
+    "row, cancelled": lambda p: p.select(brim.row_udf(_cancels, returns=pa.int64())(col("id"))),
+    "batch, cancelled": lambda p: p.map_batches(_cancels),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_that_raises_what_ends_tasks_fails_the_run_and_nothing_else(tmp_path, name):
+    async def main():
+        with pytest.raises(brim.StageFailed) as failed:
+            await FUNCTIONS[name](brim.range(3)).collect(memory="64MiB", spill_dir=tmp_path)
+        assert isinstance(failed.value.__cause__, brim.UdfError)
+        assert "CancelledError" in str(failed.value) or "SystemExit" in str(failed.value)
+
+    _run(main, tmp_path)
+
+
+def test_a_run_that_is_stopped_while_it_waits_to_be_let_in_says_so(tmp_path):
+    async def main():
+        async with brim.Engine(memory="64MiB", max_runs=1, spill_dir=tmp_path) as engine:
+            async with engine.stream(brim.range(300_000_000)) as first:
+                await anext(first)
+                with anyio.move_on_after(0.1) as scope:
+                    await engine.run(brim.range(10))
+                assert scope.cancelled_caught
+                assert len(engine.stats().runs) == 1
+            assert (await engine.run(brim.range(10))).rows == 10
+            assert engine.stats().ledger_used == 0
+
+    _run(main, tmp_path)
+
+
+def test_the_job_of_a_run_tells_how_it_stands_from_its_beginning_to_its_end(tmp_path):
+    async def main():
+        async with brim.Engine(memory="64MiB", spill_dir=tmp_path) as engine:
+            job = engine.begin(brim.range(3_000_000))
+            assert job.snapshot() is None
+            with pytest.raises(brim.BrimError, match="no report before"):
+                job.report()
+            await job.ready()
+            assert not job.ended
+            rows = 0
+            while True:
+                try:
+                    rows += (await job.next_batch()).num_rows
+                except StopAsyncIteration:
+                    break
+            assert job.ended
+            assert not job.stopped
+            assert rows == job.report().rows == 3_000_000
+            assert job.snapshot().stages[0].state == "ended"
+
+    _run(main, tmp_path)
+
+
+def test_a_job_that_is_stopped_says_so_and_may_be_stopped_again(tmp_path):
+    async def main():
+        async with brim.Engine(memory="64MiB", spill_dir=tmp_path) as engine:
+            job = engine.begin(brim.range(300_000_000))
+            await job.ready()
+            await job.next_batch()
+            await job.stop()
+            await job.stop()
+            assert job.ended
+            assert job.stopped
+            assert engine.stats().runs == ()
+            assert engine.stats().ledger_used == 0
+
+    _run(main, tmp_path)
+
+
+def test_a_job_abandoned_from_another_thread_ends_soon(tmp_path):
+    async def main():
+        async with brim.Engine(memory="64MiB", spill_dir=tmp_path) as engine:
+            job = engine.begin(brim.range(300_000_000))
+            await job.ready()
+            await asyncio.to_thread(job.abandon)
+            async with asyncio.timeout(2):
+                while not job.ended:
+                    await asyncio.sleep(0.005)
+        job.abandon()
+
+    _run(main, tmp_path)
