@@ -40,8 +40,8 @@ class StageMemory:
 
     async def ahead(self, size: int) -> AheadLoan:
         """As `try_ahead`, waiting; a stage without another ahead loan may take the oversize reserve."""
+        await anyio.lowlevel.checkpoint()
         if (loan := self.try_ahead(size)) is not None:
-            await anyio.lowlevel.checkpoint()
             return loan
         loan = self._keep(AheadLoan(self))
         try:

@@ -1,0 +1,236 @@
+"""The loans of one stage: its window first, then the pool, then the reserve; what is cancelled is repaid."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+import simulation as sim
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kit import InlineThreads, LoopClock
+from virtual_loop import Hang, run_virtual
+
+from brim.errors import RowTooLarge
+from brim.events import Waits
+from brim.pipeline.ledger import Kind, Ledger
+from brim.pipeline.oversize import Oversize
+from brim.pipeline.stage_clock import StageClock
+from brim.pipeline.stage_memory import StageMemory
+from brim.pipeline.stage_state import StageState
+
+
+def _world(pool=0, reserve=0):
+    ledger = Ledger(pool + reserve, reserve)
+    return ledger, Oversize(ledger, InlineThreads(), sim.TrackedSpill())
+
+
+def _memory(ledger, oversize, window=0, rank=1.0):
+    state = StageState(f"stage-{rank}", "stage", rank, StageClock(LoopClock().now), lambda *_: None)
+    state.clock.start()
+    return StageMemory(ledger, oversize, state, window)
+
+
+def _lent(ledger):
+    return tuple(ledger.lent(kind) for kind in Kind)  # ahead, work, oversize
+
+
+def test_the_window_pays_first_and_the_pool_for_what_is_beyond():
+    async def main():
+        ledger, oversize = _world(pool=200)
+        memory = _memory(ledger, oversize, window=100)
+        first = await memory.ahead(60)
+        assert (first.size, _lent(ledger)) == (60, (0, 0, 0))
+        second = await memory.ahead(60)
+        assert (second.size, _lent(ledger)) == (60, (20, 0, 0))
+        assert memory.try_ahead(81) is None, "the half of the pool for what is kept is 100"
+        third = memory.try_ahead(80)
+        assert (third.size, _lent(ledger)) == (80, (100, 0, 0))
+        for loan in (second, second, first, third):
+            loan.repay()
+        return _lent(ledger), memory.try_ahead(100).window
+
+    assert run_virtual(main) == ((0, 0, 0), 100)
+
+
+def test_a_stage_waits_for_its_own_window_and_takes_it_as_it_comes_back():
+    async def main():
+        ledger, oversize = _world()
+        memory = _memory(ledger, oversize, window=100)
+        loans = [await memory.ahead(50), await memory.ahead(50)]
+
+        async def repay():
+            for loan in loans:
+                await anyio.sleep(1)
+                loan.repay()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(repay)
+            with await memory.ahead(100) as loan:
+                return loan.window, anyio.current_time(), memory.state.clock.read()[Waits.MEMORY]
+
+    assert run_virtual(main) == (100, 2, 2)
+
+
+def test_a_stage_waits_for_the_pool_and_is_rung_when_another_repays():
+    async def main():
+        ledger, oversize = _world(pool=200)
+        memory, other = _memory(ledger, oversize, window=10), _memory(ledger, oversize, rank=2.0)
+        mine, theirs = await memory.ahead(10), await other.ahead(100)
+
+        async def repay():
+            await anyio.sleep(3)
+            theirs.repay()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(repay)
+            with await memory.ahead(40) as loan:
+                got = loan.pool, anyio.current_time()
+        mine.repay()
+        return got, _lent(ledger)
+
+    assert run_virtual(main) == ((40, 3), (0, 0, 0))
+
+
+def test_a_stage_that_keeps_nothing_else_may_take_the_reserve_for_one_large_row():
+    async def main():
+        ledger, oversize = _world(reserve=500)
+        memory = _memory(ledger, oversize, window=100)
+        with await memory.ahead(400) as loan:
+            assert (loan.window, loan.reserve, memory.state.oversize) == (100, 300, 1)
+        assert (memory.state.oversize, _lent(ledger)) == (0, (0, 0, 0))
+        with pytest.raises(RowTooLarge) as refused:
+            await memory.ahead(601)
+        assert (refused.value.needed_bytes, refused.value.limit_bytes) == (601, 600)
+        return memory.try_ahead(100).window, _lent(ledger)
+
+    assert run_virtual(main) == (100, (0, 0, 0))
+
+
+def test_the_reserve_has_one_borrower_and_the_furthest_downstream_is_next():
+    async def main():
+        ledger, oversize = _world(reserve=500)
+        order = []
+
+        async def borrow(rank):
+            memory = _memory(ledger, oversize, rank=rank)
+            with await memory.ahead(500):
+                order.append(rank)
+                await anyio.sleep(1)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(borrow, 1.0)
+            await anyio.sleep(0.1)
+            for rank in (2.0, 4.0, 3.0):
+                tasks.start_soon(borrow, rank)
+        return order, _lent(ledger)
+
+    assert run_virtual(main) == ([1.0, 4.0, 3.0, 2.0], (0, 0, 0))
+
+
+def test_work_is_granted_up_to_its_limit_and_waits_for_the_work_of_others():
+    async def main():
+        ledger, oversize = _world(pool=200)
+        memory, other = _memory(ledger, oversize), _memory(ledger, oversize, rank=2.0)
+        assert memory.work_limit == 100
+        kept = await other.ahead(100)
+        with await memory.work(1_000) as loan:
+            assert loan.size == 100
+            with anyio.move_on_after(5) as waited:
+                await other.work(1)
+            assert waited.cancelled_caught
+        with await other.work(1) as loan:
+            assert loan.size == 1
+        kept.repay()
+        return _lent(ledger)
+
+    assert run_virtual(main) == (0, 0, 0)
+
+
+def test_a_stage_that_ends_gives_back_what_it_still_holds():
+    async def main():
+        ledger, oversize = _world(pool=200, reserve=100)
+        memory = _memory(ledger, oversize, window=10)
+        loans = [await memory.ahead(100), await memory.work(50)]
+        memory.close()
+        for loan in loans:
+            loan.repay()
+        return _lent(ledger), memory.try_ahead(10).window
+
+    assert run_virtual(main) == ((0, 0, 0), 10)
+
+
+@pytest.mark.parametrize("kind", ["ahead", "work"])
+def test_a_wish_that_is_cancelled_at_once_leaves_no_loan(kind):
+    async def main():
+        ledger, oversize = _world(pool=200, reserve=100)
+        memory = _memory(ledger, oversize, window=10)
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await getattr(memory, kind)(50)
+        assert scope.cancelled_caught
+        return _lent(ledger), memory.try_ahead(10) is not None and memory.try_ahead(1) is not None and _lent(ledger)
+
+    assert run_virtual(main) == ((0, 0, 0), (1, 0, 0))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["ahead", "work"]),
+            st.integers(1, 150),
+            st.sampled_from([0.0, 0.5, 1.0]),
+            st.sampled_from([None, 0.0, 0.25, 0.5, 1.0]),
+        ),
+        min_size=1,
+        max_size=10,
+    ),
+    st.integers(0, 300),
+    st.integers(0, 60),
+)
+def test_whatever_is_borrowed_kept_and_cancelled_nothing_stays_lent_and_nobody_hangs(wishes, pool, window):
+    """Each wish is of a stage of its own: (kind, bytes, seconds it is kept, seconds until it is given up)."""
+
+    async def main():
+        ledger, oversize = _world(pool=pool, reserve=150)
+
+        async def borrow(rank, kind, size, kept, patience):
+            memory = _memory(ledger, oversize, window, rank)
+            with anyio.move_on_after(patience):
+                with await getattr(memory, kind)(size) as loan:
+                    assert loan.size == (min(size, memory.work_limit) if kind == "work" else size)
+                    sim.check_ledger(ledger)
+                    await anyio.sleep(kept)
+            assert memory.state.oversize == 0
+            assert memory._window_used == 0
+
+        async with anyio.create_task_group() as tasks:
+            for rank, wish in enumerate(wishes):
+                tasks.start_soon(borrow, rank, *wish)
+        return _lent(ledger), [ledger.waiting(kind) for kind in Kind]
+
+    assert run_virtual(main) == ((0, 0, 0), [0, 0, 0])
+
+
+@pytest.mark.xfail(
+    strict=True, raises=Hang, reason="two calls of `ahead` at once in one stage share one event; the first is lost"
+)
+def test_two_tasks_of_one_stage_may_wait_for_its_window_at_the_same_time():
+    async def main():
+        ledger, oversize = _world()
+        memory = _memory(ledger, oversize, window=100)
+        whole = await memory.ahead(100)
+        got = []
+
+        async def borrow(size):
+            with await memory.ahead(size) as loan:
+                got.append(loan.size)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(borrow, 40)
+            tasks.start_soon(borrow, 50)
+            await anyio.sleep(1)
+            whole.repay()
+        return sorted(got)
+
+    assert run_virtual(main) == [40, 50]
