@@ -61,15 +61,17 @@ class Progress:
             redirect_stdout=_is_screen(sys.stdout),
             redirect_stderr=_is_screen(sys.stderr),
         )
-        with screen:
-            try:
-                while not self.job.ended:
-                    if (drawn := self.picture()) is not None:
-                        await anyio.to_thread.run_sync(_update, screen, drawn, limiter=thread)
-                    await anyio.sleep(REDRAW_S)
-            finally:  # a run that was cancelled has a last picture too
+        try:
+            await anyio.to_thread.run_sync(screen.start, limiter=thread)
+            while not self.job.ended:
                 if (drawn := self.picture()) is not None:
-                    screen.update(drawn)
+                    await anyio.to_thread.run_sync(_update, screen, drawn, limiter=thread)
+                await anyio.sleep(REDRAW_S)
+        finally:  # a run that was cancelled has a last picture too
+            if (drawn := self.picture()) is not None:
+                screen.update(drawn)
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(screen.stop, limiter=thread)
 
     def picture(self) -> Text | None:
         """The run as it stands now; None before it has begun."""
