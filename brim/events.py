@@ -43,7 +43,7 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class RowsFailed:
-    """Rows that became null, were dropped, or were skipped, as the user asked."""
+    """Rows that became null, were dropped, or were skipped, as the user asked; a file nobody can count is one."""
 
     what: str
     rows: int

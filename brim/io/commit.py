@@ -52,6 +52,9 @@ class Target:
             raise PlanError(f"{self.writer}: {self.path} is a folder")
         if not self.is_file and self.path.exists() and not self.path.is_dir():
             raise PlanError(f"{self.writer}: {self.path} is a file, and a folder is to be written")
+        above = next((folder for folder in self.path.absolute().parents if folder.exists()), None)
+        if above is not None and not above.is_dir():
+            raise PlanError(f"{self.writer}: {self.path} would lie below {above}, which is a file")
         if self.mode == "create" and self.path.exists() and (self.is_file or any(self.path.iterdir())):
             raise PlanError(
                 f'{self.writer}: {self.path} exists; use mode="overwrite" or mode="append", or another path'

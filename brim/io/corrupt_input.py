@@ -33,6 +33,15 @@ def reading(source: str, where: str) -> Iterator[None]:
         raise TransferFailed(source, error.strerror or str(error)) from error
 
 
+def beside(path: str, error: BaseException) -> str:
+    """The text of `error` without the file's name, for where that stands beside it.
+
+    >>> beside("a.csv", CorruptInput("a.csv", "row 3", "one value too many"))
+    'row 3: one value too many'
+    """
+    return str(error).removeprefix(path).lstrip(",: ")
+
+
 def _reason(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= _REASON_MAX else f"{text[:_REASON_MAX]}…"

@@ -14,6 +14,7 @@ import pyarrow as pa
 from brim.errors import CorruptInput, LimitExceeded, TransferFailed
 from brim.events import RowsFailed
 from brim.io.columns import check_selection
+from brim.io.corrupt_input import beside
 from brim.io.hive import partition_schema, partition_values
 from brim.io.paths import DataFile, describe_files
 from brim.io.pieces import pieces
@@ -157,7 +158,7 @@ class OneFile:
         except (CorruptInput, LimitExceeded, TransferFailed) as error:
             if source.on_error == "raise":
                 raise
-            yield RowsFailed(self.data.path, 0, str(error))
+            yield RowsFailed(self.data.path, 1, beside(self.data.path, error))
 
     def _with_folders(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         values = partition_values(self.data, self.source.parts)

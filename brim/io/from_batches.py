@@ -193,7 +193,7 @@ def _from_columns(item: Mapping[str, Any], schema: pa.Schema, place: str) -> pa.
         arrays.append(_as_array(item[field.name], field, place))
     try:
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
-    except pa.ArrowInvalid as error:
+    except ValueError as error:  # of which pyarrow's own is one kind
         raise SchemaMismatch(place, "columns of one length", str([len(array) for array in arrays])) from error
 
 

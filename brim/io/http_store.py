@@ -230,7 +230,9 @@ class HttpBody:
             try:
                 target = redirected(url, exchange.response.headers.get("Location"))
             except ValueError:
-                raise _AttemptFailed(Failure("it redirects to what is no URL", again=False)) from None
+                raise _AttemptFailed(
+                    Failure("it redirects to what is no http:// or https:// URL", again=False)
+                ) from None
             if target.origin() != url.origin():
                 headers = portable(headers)
             url = target
@@ -334,6 +336,8 @@ def _mapped() -> Iterator[None]:
         raise _AttemptFailed(Failure("it could not be reached in time", error=TransferTimeout)) from error
     except aiohttp.ClientPayloadError as error:
         raise _AttemptFailed(Failure("the body was cut")) from error
+    except aiohttp.ClientResponseError as error:
+        raise _AttemptFailed(Failure("its answer is not valid HTTP")) from error
     except (aiohttp.ClientError, OSError) as error:
         raise _AttemptFailed(Failure(f"the connection failed ({type(error).__name__})")) from error
 

@@ -17,6 +17,8 @@ from brim.errors import BrimError, CorruptInput, LimitExceeded
 
 DEPTH_MAX = 128
 
+_KINDS = {type(None): "null", list: "a list", str: "text", int: "a number", float: "a number", bool: "true or false"}
+
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
@@ -57,10 +59,11 @@ def parse(path: str, number: int, line: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise CorruptInput(path, f"line {number}", f"{error.msg} at byte {error.pos}") from None
+        hint = "; a row is an object on one line" if error.pos >= len(line) else ""
+        raise CorruptInput(path, f"line {number}", f"{error.msg} at byte {error.pos}{hint}") from None
     if type(value) is not dict:
-        kind = "null" if value is None else type(value).__name__
-        raise CorruptInput(path, f"line {number}", f"a row is an object, not {kind}")
+        hint = "; JSON lines have one object a line" if type(value) is list else ""
+        raise CorruptInput(path, f"line {number}", f"a row is an object, not {_KINDS[type(value)]}{hint}")
     return value
 
 

@@ -31,8 +31,14 @@ def read_lines(path: str, line_bytes_max: int = LINE_BYTES_MAX) -> Iterator[tupl
     Lines are counted from 1. A byte order mark of UTF-8 is left out; one of UTF-16 is `CorruptInput`. A line longer
     than `line_bytes_max` is `LimitExceeded`; one longer than a block is announced each time it is found to be longer.
     """
-    number = 1
-    for block in _blocks(path, line_bytes_max):
+    number, blocks = 1, _blocks(path, line_bytes_max)
+    while True:
+        try:
+            block = next(blocks, None)
+        except LimitExceeded as error:
+            raise LimitExceeded(error.what, error.value, error.limit, f"{path}, line {number}") from None
+        if block is None:
+            return
         if isinstance(block, LongLine):
             yield block
             continue

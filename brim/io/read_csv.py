@@ -6,7 +6,7 @@ A value that does not fit its column later is an error with the file, the column
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from brim.arrow_pool import arrow_pool
-from brim.errors import LimitExceeded, PlanError, SchemaMismatch
+from brim.errors import BrimError, CorruptInput, LimitExceeded, PlanError, SchemaMismatch
 from brim.events import RowsFailed
 from brim.io.corrupt_input import reading
 from brim.io.csv_text import CsvText
@@ -36,6 +36,10 @@ NULL_VALUES = ("",)
 
 _BLOCKS_HELD = 6  # read ahead, parsed and converted, as measured
 _ROW = re.compile(r"Row #(\d+)")
+_COLUMN = re.compile(r"In CSV column #(\d+)")
+_PREFIX = re.compile(r"(In CSV column #\d+: )?(CSV parse error: )?(Row #\d+: )?")
+_MISSING = re.compile(r"Column ('.*') in include_columns")
+_EMPTY = "Empty CSV file"
 _STRADDLING = "straddling object straddles two block boundaries"
 _T = pa.types
 
@@ -119,10 +123,10 @@ class CsvReader:
         skipped = _Skipped(skip=wanted.on_error == "skip")
         text = CsvText(wanted.path, self.delimiter, self.quoting)
         try:
-            with _naming(wanted.path, text):
+            with _naming(wanted.path, text, self._column):
                 reader = self._open(text, wanted, skipped)
             while True:
-                with _naming(wanted.path, text):
+                with _naming(wanted.path, text, self._column):
                     batch = next(reader, None)
                     text.check()
                 if skipped.rows:
@@ -134,6 +138,13 @@ class CsvReader:
                 del batch
         finally:
             text.close()
+
+    def _column(self, path: str, index: int) -> str:
+        """What the column at `index` of a file is called, whose values cannot be converted."""
+        try:
+            return f"column {self.look(path, 'skip').names[index]!r}"
+        except (BrimError, IndexError):  # it was the columns that are wrong
+            return f"column {index + 1}"
 
     def _open(self, text: CsvText, wanted: Wanted | None, skipped: _Skipped) -> Any:
         read = pa.csv.ReadOptions(
@@ -164,11 +175,12 @@ class _Skipped:
 
     skip: bool
     rows: int = 0
-    reason: str = ""
+    reason: str = ""  # of the first of them
 
     def handle(self, row: Any) -> str:
         self.rows += 1
-        self.reason = f"{row.actual_columns} values instead of {row.expected_columns}"
+        if self.rows == 1:
+            self.reason = f"row {row.number}: {row.actual_columns} values instead of {row.expected_columns}"
         return "skip"
 
 
@@ -178,18 +190,25 @@ def _usual(kind: pa.DataType) -> pa.DataType:
 
 
 @contextmanager
-def _naming(path: str, text: CsvText) -> Iterator[None]:
-    """Name the file and the row of what the parser raises."""
+def _naming(path: str, text: CsvText, column: Callable[[str, int], str] | None = None) -> Iterator[None]:
+    """Name the file, the row and the column of what the parser raises."""
     try:
         yield
     except KeyError as error:
         text.check()
-        raise SchemaMismatch(f"{NAME}: {path}", "the columns of the first file", str(error.args[0])) from error
+        name = _MISSING.search(str(error.args[0]))
+        place = f"{NAME}: {path}, column {name[1]}" if name else f"{NAME}: {path}"
+        raise SchemaMismatch(place, "a column of this name, as in the first file or schema=", "none") from error
     except (pa.ArrowException, UnicodeError, OSError) as error:
         text.check()
         reason = str(error)
         if _STRADDLING in reason:
             raise LimitExceeded("the size of a row", BLOCK_BYTES + 1, BLOCK_BYTES, path) from error
-        row = _ROW.search(reason)
-        with reading(path, f"row {row[1]}" if row else "a row"):
-            raise
+        if _EMPTY in reason:
+            raise CorruptInput(path, "line 1", "there is nothing in it, not even a header") from error
+        row, index = _ROW.search(reason), _COLUMN.search(reason)
+        where, said = f"row {row[1]}" if row else "a row", _PREFIX.sub("", reason, count=1)
+        if column is not None and index is not None:
+            where, said = f"{where}, {column(path, int(index[1]))}", f"{said}; say another type in schema="
+        with reading(path, where):
+            raise pa.ArrowInvalid(said) from error

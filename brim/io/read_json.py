@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from brim.errors import BrimError, CorruptInput, LimitExceeded, SchemaMismatch
 from brim.events import RowsFailed
+from brim.io.corrupt_input import beside
 from brim.io.file_source import FileSource, Wanted, file_source
 from brim.io.json_columns import Misfit, build_batch
 from brim.io.json_lines import Row, parse_lines, parse_sound
@@ -134,7 +135,7 @@ def _read_one_by_one(number: int, lines: list[bytes], wanted: Wanted) -> Batches
         elif wanted.on_error == "raise":
             raise row
         else:
-            yield RowsFailed(wanted.path, 1, str(row))
+            yield RowsFailed(wanted.path, 1, beside(wanted.path, row))
     yield from _batches(rows, wanted)
 
 
@@ -152,7 +153,7 @@ def _batches(rows: list[Row], wanted: Wanted) -> Batches:
         elif wanted.on_error == "raise":
             raise _error(misfit, rows[0], wanted) from None
         else:
-            yield RowsFailed(wanted.path, 1, str(_error(misfit, rows[0], wanted)))
+            yield RowsFailed(wanted.path, 1, beside(wanted.path, _error(misfit, rows[0], wanted)))
 
 
 def _error(misfit: Misfit, row: Row, wanted: Wanted) -> BrimError:

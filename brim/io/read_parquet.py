@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from brim.errors import CorruptInput, PlanError, TransferFailed
 from brim.events import RowsFailed
 from brim.io.columns import check_selection
-from brim.io.corrupt_input import reading
+from brim.io.corrupt_input import beside, reading
 from brim.io.hive import partition_schema, partition_values
 from brim.io.normalise import check_fields, conform, plain_schema
 from brim.io.parquet_file import open_parquet
@@ -140,7 +140,7 @@ class ParquetSource:
             except (CorruptInput, TransferFailed) as error:
                 if self.on_error == "raise":
                     raise
-                yield RowGroup(self, data, None, -1, DecodedSize(0, 0, 0), learned, str(error))
+                yield RowGroup(self, data, None, -1, DecodedSize(0, 0, 0), learned, beside(data.path, error))
                 continue
             yield from self._groups(data, opened, learned)
 
@@ -307,14 +307,14 @@ class RowGroup:
     def read(self, batch_bytes: int) -> Batches:
         """Its batches; what cannot be decoded is skipped and told, or raised."""
         if self.opened is None:
-            yield RowsFailed(self.data.path, 0, self.trouble)
+            yield RowsFailed(self.data.path, 1, self.trouble)
             return
         try:
             yield from self._decode(batch_bytes)
         except CorruptInput as error:
             if self.source.on_error == "raise":
                 raise
-            yield RowsFailed(self.data.path, self.size.rows - self.position, str(error))
+            yield RowsFailed(self.data.path, self.size.rows - self.position, beside(self.data.path, error))
 
     def _decode(self, batch_bytes: int) -> Batches:
         """Steps of as many rows as weigh about a batch; when rows prove larger, from here on by smaller steps."""

@@ -83,10 +83,12 @@ class TextReader:
                 column = self._decode(bare)
             except (UnicodeError, pa.ArrowInvalid):
                 good = [line for line in bare if self._is_sound(line)]
+                first = number + next(i for i, line in enumerate(bare) if not self._is_sound(line))
                 if wanted.on_error == "raise":
-                    bad = next(i for i, line in enumerate(bare) if not self._is_sound(line))
-                    raise CorruptInput(wanted.path, f"line {number + bad}", f"this is not {self.encoding}") from None
-                yield RowsFailed(wanted.path, len(bare) - len(good), f"not {self.encoding}")
+                    raise CorruptInput(wanted.path, f"line {first}", f"this is not {self.encoding}") from None
+                bad = len(bare) - len(good)
+                others = f" and {bad - 1} after it" if bad > 1 else ""
+                yield RowsFailed(wanted.path, bad, f"line {first}{others}: this is not {self.encoding}")
                 column = self._decode(good)
             yield pa.RecordBatch.from_arrays([column], schema=_LINES).select(wanted.schema.names)
 

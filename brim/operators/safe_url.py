@@ -15,6 +15,8 @@ def safe_url(url: str) -> str:
     'https://example.org:8443/a/b.jpg'
     >>> safe_url("user:secret@example.org/a?b")
     'example.org/a'
+    >>> safe_url("")
+    '(empty)'
     """
     parts = _PARTS.match(url)
     if parts is None:
@@ -22,5 +24,6 @@ def safe_url(url: str) -> str:
     else:
         host = parts["authority"].rpartition("@")[2]
         shown = f"{parts['scheme']}://{host}{parts['path']}"
+    shown = shown or "(empty)"
     shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in shown[: SHOWN + 1])
     return shown if len(shown) <= SHOWN else shown[:SHOWN] + "…"

@@ -197,7 +197,7 @@ def test_redirects_are_followed_five_times():
 def test_redirects_to_what_is_not_http_are_refused(location):
     async def scenario(server: FaultyServer, store: HttpStore):
         headers = {"Location": location} if location else {}
-        with pytest.raises(TransferFailed, match="redirects to what is no URL"):
+        with pytest.raises(TransferFailed, match="redirects to what is no http"):
             await read(store, server.put("a", b"", Status(301, headers)))
 
     run(scenario)

@@ -82,8 +82,8 @@ def test_keys_that_come_after_the_sample_are_left_out(tmp_path):
 
 BAD = [
     ("null", b"null", "a row is an object, not null"),
-    ("scalar", b"3", "a row is an object, not int"),
-    ("array", b"[1]", "a row is an object, not list"),
+    ("scalar", b"3", "a row is an object, not a number"),
+    ("array", b"[1]", "a row is an object, not a list"),
     ("not json", b"{a: 1}", "at byte"),
     ("cut short", b'{"a": 1', "at byte"),
     ("two in a line", b'{"a": 1}{"a": 2}', "at byte"),

@@ -333,7 +333,7 @@ def test_types_that_parquet_lacks_are_refused_at_declaration(tmp_path):
 
 def test_the_disk_being_in_the_way_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(TransferFailed, match="file"):
+    with pytest.raises(PlanError, match=r"file/a\.parquet would lie below .*file, which is a file"):
         write(parquet_sink(tmp_path / "file" / "a.parquet"), numbers(0, 1))
 
 

@@ -16,7 +16,7 @@ from brim.operators.safe_url import SHOWN, safe_url
         ("no url", "no url"),
         ("me:pw@h/a?b", "h/a"),
         ("data:,pw?x", "data:,pw"),
-        ("", ""),
+        ("", "(empty)"),
         ("https://h/a\r\nX: y", "https://h/a\ufffd\ufffdX: y"),
     ],
 )

@@ -166,8 +166,9 @@ class _Evaluation:
             if self.batch is not None and isinstance(error, pa.ArrowException | ValueError | OverflowError):
                 raise ExpressionFailed(describe(tree), str(error)) from error
             place = f"{self.place}: {describe(tree)}" if self.place else describe(tree)
-            misfit = isinstance(error, TypeError | NotImplementedError) and wanted
-            raise SchemaMismatch(place, wanted if misfit else str(error), _written(tree, values)) from error
+            if isinstance(error, TypeError | NotImplementedError):
+                raise SchemaMismatch(place, wanted or str(error), _written(tree, values)) from error
+            raise PlanError(f"{place}: {error}") from error
 
 
 def _must_be_boolean(test: pa.Array) -> pa.Array:
