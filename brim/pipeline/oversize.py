@@ -112,7 +112,7 @@ class Parcel:
         if self in self.lane.at_rest:
             self.lane.at_rest.remove(self)
         if self._batch is None:
-            if self.excess:
+            if self.excess and not self._lent:  # it has its loan already when a reader gave up while it was read
                 await self.lane.lend(self.excess, reader.rank)
                 self._lent = self.excess
             self._batch = await self.lane.threads.run(self._read)
@@ -142,6 +142,8 @@ class Parcel:
 
     def _write(self) -> None:
         assert self._batch is not None
+        if self._file is not None:
+            self._file.close()  # written before, by one who was cancelled meanwhile
         self._file = self.lane.spill.create("parcel")
         with pa.ipc.new_stream(self._file, self.schema) as writer:
             writer.write_batch(self._batch)
