@@ -164,7 +164,7 @@ class FullDisk(sim.TrackedSpill):
     """Every file is on a full device."""
 
     def create(self, name):
-        self.files.append(FULL.open("w+b"))  # noqa: SIM115
+        self.files.append(FULL.open("w+b"))
         return self.files[-1]
 
 
