@@ -3,6 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH_VENV := .venv-bench
+BENCH_READY := $(BENCH_VENV)/.ready
+WORKLOADS ?= w1
+ROUNDS ?= 3
 
 .PHONY: setup demo test check format bench docs soak clean
 
@@ -26,9 +30,20 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# brim beside its peers; WORKLOADS="w1 w10" ROUNDS=5, or BENCH="--memory 256MiB --json runs.json" for more options.
+bench: $(BENCH_READY)
+	$(BENCH_VENV)/bin/python -m benchmarks $(WORKLOADS) --rounds $(ROUNDS) $(BENCH)
+
+# The peers live in an environment of their own, so that tests never meet them.
+$(BENCH_READY): pyproject.toml
+	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable . --group bench
+	touch $(BENCH_READY)
+
 format: $(READY)
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) out spill .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH_VENV) out spill .pytest_cache .hypothesis .mypy_cache .ruff_cache

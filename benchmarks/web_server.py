@@ -48,11 +48,11 @@ http {{
 
 
 @contextmanager
-def serving(root: Path) -> Iterator[str]:
+def serving(root: Path, nginx: str | None = NGINX) -> Iterator[str]:
     """Serve `root` while the block runs; gives the address, as ``http://127.0.0.1:40123``."""
     port = _free_port()
     with TemporaryDirectory(prefix="brim-nginx-") as folder:
-        process = subprocess.Popen(_command(Path(folder), root.resolve(), port), stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(_command(nginx, Path(folder), root.resolve(), port), stderr=subprocess.DEVNULL)
         try:
             _wait_until_open(process, port)
             yield f"http://127.0.0.1:{port}"
@@ -66,14 +66,14 @@ def server_name() -> str:
     return "nginx" if NGINX else "aiohttp (nginx is not installed)"
 
 
-def _command(folder: Path, root: Path, port: int) -> list[str]:
-    if NGINX is None:
+def _command(nginx: str | None, folder: Path, root: Path, port: int) -> list[str]:
+    if nginx is None:
         return [sys.executable, "-m", "benchmarks.web_server", str(root), str(port)]
     configuration = folder / "nginx.conf"
     configuration.write_text(CONFIGURATION.format(folder=folder, root=root, port=port))
     folder.chmod(0o755)  # as root, nginx reads with a user of its own
     user = ["-g", "user root;"] if _is_root() else []
-    return [NGINX, "-c", str(configuration), "-p", str(folder), *user]
+    return [nginx, "-c", str(configuration), "-p", str(folder), *user]
 
 
 def _is_root() -> bool:
