@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 
 import aiohttp
 import anyio
@@ -76,3 +77,10 @@ def test_a_server_that_cannot_start_says_so(capfd):
     with pytest.raises(RuntimeError, match="ended with"), photo_server(count="many", seed=1):
         raise AssertionError
     assert "invalid int value" in capfd.readouterr().err
+
+
+def test_photographs_that_nobody_wants_any_more_are_not_cut(tmp_path):
+    unwanted = threading.Event()
+    unwanted.set()
+    assert write_photos(tmp_path, 1000, seed=7, unwanted=unwanted) == 0
+    assert list(tmp_path.iterdir()) == []
