@@ -72,6 +72,8 @@ class Shared:
             base = worker_count(function, self.limits) * await self.pools.measure(function)
             plan(node, self.limits, base=base + sum(self._bases.values()), runs=self.runs)  # refuses what cannot fit
             ledger = self.world.ledger
+            # the reserve shrinks first: a run that fits alone would else wait for room that only it can make
+            ledger.oversize_limit = (ledger.limit - sum(self._bases.values()) - base) // OVERSIZE_SHARE
             while not ledger.reserve(base):
                 self._released = anyio.Event()
                 await self._released.wait()
