@@ -45,5 +45,9 @@ format: $(READY)
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+docs: $(READY)
+	$(BIN)/python docs/function_table.py
+	$(BIN)/python -m pytest tests/test_docs.py tests/test_examples.py
+
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) out spill .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import dataclasses
 import doctest
 import inspect
 import io
+import re
 import sys
+from collections.abc import Iterable
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -20,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import brim
 from brim.demo.photo_server import photo_server
 
 PAGES = {str(page.relative_to(markdown.ROOT)): page for page in markdown.pages()}
@@ -137,3 +141,42 @@ def test_pages_are_short_and_have_a_title():
         lines = page.read_text().splitlines()
         assert lines[0].startswith("# "), name
         assert len(lines) <= 300 or name == "docs/reference/expressions.md", name
+
+
+def _named(page: str, names: Iterable[str]) -> set[str]:
+    """Those of `names` that `page` does not say."""
+    text = (markdown.ROOT / "docs" / "reference" / page).read_text()
+    return {name for name in names if not re.search(rf"\b{re.escape(name)}\b", text)}
+
+
+def _public(kind: type) -> list[str]:
+    return [name for name in dir(kind) if not name.startswith("_")]
+
+
+def test_the_reference_names_everything_there_is():
+    errors = [
+        name
+        for name in brim.__all__
+        if isinstance(getattr(brim, name), type) and issubclass(getattr(brim, name), brim.BrimError)
+    ]
+    assert not _named("errors.md", errors)
+    writers = [name for name in _public(brim.Pipeline) if name.startswith("write_")]
+    assert not _named("pipeline.md", {name for name in _public(brim.Pipeline) if name not in ("node", *writers)})
+    sources = [name for name in brim.__all__ if name.startswith(("read_", "from_"))]
+    assert not _named("sources-and-sinks.md", [*sources, "range", *writers])
+    settings = set(inspect.signature(brim.Engine).parameters)
+    assert not _named(
+        "engine.md", [*settings, *(name for name in _public(brim.Engine) if name not in ("begin", "limits", "open"))]
+    )
+    assert not _named("engine.md", [field.name for field in dataclasses.fields(brim.EngineStats)])
+    records = (brim.Report, brim.OperatorReport, brim.Bottleneck)
+    assert not _named("report.md", [field.name for record in records for field in dataclasses.fields(record)])
+    options = {*inspect.signature(brim.udf).parameters, *inspect.signature(brim.row_udf).parameters} - {"function"}
+    assert not _named("user-functions.md", options)
+
+
+def test_the_reference_names_every_event():
+    told = (markdown.ROOT / "brim" / "pipeline" / "observer.py").read_text()
+    names = set(re.findall(r'"([a-z]+\.[a-z]+)"', told)) | {"stall"}
+    assert {"run.start", "backpressure.stop", "worker.start", "spill.read"} <= names
+    assert not _named("events.md", names)
