@@ -1,8 +1,8 @@
 """Progress: a live picture of a run on a terminal or in a notebook, redrawn a few times a second.
 
 Rules of this file
-- Nothing is drawn where nobody sees it: standard error must be a terminal, or we are in a notebook. `progress=True`
-  still gets the last picture, once the run has ended.
+- Nothing is drawn where nobody sees it: standard error must be a terminal, or we are in a notebook (with ipywidgets,
+  which rich draws by). `progress=True` still gets the last picture, once the run has ended.
 - A terminal that stands still holds up the picture, not the run: drawing happens in a thread. One that is gone ends it.
 - What the program prints meanwhile appears above the picture.
 - One picture at a time: a run that begins while another is shown waits for its turn.
@@ -14,6 +14,7 @@ import sys
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 import anyio
 import anyio.to_thread
@@ -36,7 +37,9 @@ def show_progress(job: Job, *, wanted: bool | None) -> Progress | None:
         return None
     seen = _is_screen(sys.stderr)
     console = Console(stderr=True, force_terminal=seen)
-    return Progress(job, console) if seen or console.is_jupyter or wanted else None
+    if console.is_jupyter:
+        return Progress(job, console) if find_spec("ipywidgets") is not None else None
+    return Progress(job, console) if seen or wanted else None
 
 
 @dataclass(eq=False, slots=True)
@@ -68,10 +71,8 @@ class Progress:
                     await anyio.to_thread.run_sync(_update, screen, drawn, limiter=thread)
                 await anyio.sleep(REDRAW_S)
         finally:  # a run that was cancelled has a last picture too
-            if (drawn := self.picture()) is not None:
-                screen.update(drawn)
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(screen.stop, limiter=thread)
+                await anyio.to_thread.run_sync(_end, screen, self.picture(), limiter=thread)
 
     def picture(self) -> Text | None:
         """The run as it stands now; None before it has begun."""
@@ -96,6 +97,15 @@ class Progress:
 
 def _update(screen: Live, drawn: Text) -> None:
     screen.update(drawn, refresh=True)
+
+
+def _end(screen: Live, drawn: Text | None) -> None:
+    """Draw the last picture and leave it there; in a notebook, stopping does not draw."""
+    try:
+        if drawn is not None:
+            screen.update(drawn, refresh=screen.console.is_jupyter)
+    finally:
+        screen.stop()
 
 
 def _is_screen(file: object) -> bool:
