@@ -11,9 +11,14 @@ import psutil
 SHARE_FREE = 0.8
 
 
+def available_memory() -> int:
+    """The bytes that are free now: what a percentage is of."""
+    return int(psutil.virtual_memory().available)
+
+
 def free_memory() -> int:
     """80 % of the bytes that are free now: what ``memory="auto"`` means."""
-    return int(psutil.virtual_memory().available * SHARE_FREE)
+    return int(available_memory() * SHARE_FREE)
 
 
 def cores() -> int:
@@ -56,8 +61,8 @@ def _process_bytes(pid: int) -> int:
     with suppress(OSError):
         return sum(
             int(line.split()[1]) * 1024
-            for line in Path(f"/proc/{pid}/status").read_text().splitlines()
-            if line.startswith(("RssAnon", "RssShmem"))
+            for line in Path(f"/proc/{pid}/status").read_bytes().splitlines()  # its name may be no text
+            if line.startswith((b"RssAnon", b"RssShmem"))
         )
     with suppress(psutil.Error):
         return int(psutil.Process(pid).memory_info().rss)

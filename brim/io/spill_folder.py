@@ -14,6 +14,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -33,20 +34,24 @@ class SpillFolder:
     parent: Path
     _folder: Path | None = None
     _lock: int | None = None
-    _sweep: bool = field(default=True)
+    _making: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def folder(self) -> Path:
         """The folder, made now if this is the first time it is asked for."""
-        if self._folder is None:
-            with disk_errors(self.parent):
-                self.parent.mkdir(parents=True, exist_ok=True)
-                sweep(self.parent)
-                folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self.parent))
-                self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._folder = folder
-        return self._folder
+        with self._making:  # stages write their first files in threads, at once
+            if self._folder is None:
+                with disk_errors(self.parent):
+                    self._folder = self._make()
+            return self._folder
+
+    def _make(self) -> Path:
+        self.parent.mkdir(parents=True, exist_ok=True)
+        sweep(self.parent)
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self.parent))
+        self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return folder
 
     def create(self, name: str) -> BinaryIO:
         """A new file for writing and reading, gone when it is closed."""

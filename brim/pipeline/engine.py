@@ -71,9 +71,8 @@ def limits_of(
     egress: Literal["any", "public"] = "any",
 ) -> Limits:
     """The limits these settings mean on this machine."""
-    free = machine.free_memory()
     return Limits(
-        memory=free if memory == "auto" else parse_size(memory, whole=free),
+        memory=machine.free_memory() if memory == "auto" else parse_size(memory, whole=machine.available_memory()),
         batch_bytes=None if batch_bytes is None else parse_size(batch_bytes),
         threads=threads or machine.cores(),
         processes=processes or machine.cores(),
