@@ -211,10 +211,11 @@ class TransferTimeout(TransferFailed, TimeoutError):
 
 
 class WorkerDied(BrimError):
-    """A worker process ended without an answer."""
+    """A worker process ended without an answer; `place` says which rows it had in hand, where that is known."""
 
-    def __init__(self, function: str, exit_code: int | None, rows: int, output: str = "") -> None:
-        super().__init__(function, exit_code, rows, output)
+    def __init__(self, function: str, exit_code: int | None, rows: int, output: str = "", place: str = "") -> None:
+        super().__init__(function, exit_code, rows, output, place)
+        self.place = place
         self.function = function
         self.exit_code = exit_code
         self.rows = rows
@@ -224,7 +225,8 @@ class WorkerDied(BrimError):
         code = self.exit_code
         how = "unknown" if code is None else f"signal {-code}" if code < 0 else f"exit code {code}"
         output = f"; it last printed:\n{self.output}" if self.output else ""
-        return f"the worker of {self.function} died ({how}) with {self.rows} rows in hand{output}"
+        rows = self.place or f"{self.rows} rows"
+        return f"the worker of {self.function} died ({how}) with {rows} in hand{output}"
 
 
 class UdfError(BrimError):

@@ -77,7 +77,7 @@ def _made(name: str, convert: Any, data: Any, schema: pa.Schema | None) -> Table
     try:
         table = convert(data, schema=schema)
     except (pa.ArrowException, TypeError, ValueError, KeyError, OverflowError, AttributeError) as error:
-        wanted = "columns of one type each" if schema is None else str(schema)
+        wanted = "columns of one length, each of one type" if schema is None else str(schema)
         raise SchemaMismatch(name, wanted, str(error)) from error
     return TableSource(name, table, _checked(table.schema, name), trusted=True)
 

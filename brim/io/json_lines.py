@@ -59,12 +59,22 @@ def parse(path: str, number: int, line: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
+        if not _is_utf8(line):
+            raise CorruptInput(path, f"line {number}", "invalid UTF-8; convert the file to UTF-8") from None
         hint = "; a row is an object on one line" if error.pos >= len(line) else ""
         raise CorruptInput(path, f"line {number}", f"{error.msg} at byte {error.pos}{hint}") from None
     if type(value) is not dict:
         hint = "; JSON lines have one object a line" if type(value) is list else ""
         raise CorruptInput(path, f"line {number}", f"a row is an object, not {_KINDS[type(value)]}{hint}")
     return value
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def nesting(line: bytes) -> int:

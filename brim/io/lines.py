@@ -20,9 +20,10 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(frozen=True, slots=True)
 class LongLine:
-    """A line that outgrows the block is on its way: reading it takes some copies of `size` bytes."""
+    """A line that outgrows the block is on its way: reading line `number` takes some copies of `size` bytes."""
 
     size: int
+    number: int = 0
 
 
 def read_lines(path: str, line_bytes_max: int = LINE_BYTES_MAX) -> Iterator[tuple[int, list[bytes]] | LongLine]:
@@ -40,7 +41,7 @@ def read_lines(path: str, line_bytes_max: int = LINE_BYTES_MAX) -> Iterator[tupl
         if block is None:
             return
         if isinstance(block, LongLine):
-            yield block
+            yield LongLine(block.size, number)
             continue
         lines = block.split(b"\n")
         for start in range(0, len(lines), LINES_MAX):

@@ -110,7 +110,7 @@ class JsonReader:
     def read(self, wanted: Wanted) -> Batches:
         for found in read_lines(wanted.path):
             if isinstance(found, LongLine):
-                yield Need(_COPIES * found.size)
+                yield Need(_COPIES * found.size, f"{wanted.path}, line {found.number}")
                 continue
             number, lines = found
             try:

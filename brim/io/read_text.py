@@ -75,7 +75,7 @@ class TextReader:
     def _read_lines(self, wanted: Wanted) -> Batches:
         for found in read_lines(wanted.path):
             if isinstance(found, LongLine):
-                yield Need(_COPIES * found.size)
+                yield Need(_COPIES * found.size, f"{wanted.path}, line {found.number}")
                 continue
             number, lines = found
             bare = [line.removesuffix(b"\r") for line in lines]
@@ -110,7 +110,7 @@ class TextReader:
             if (size := path.stat().st_size) > LINE_BYTES_MAX:
                 raise LimitExceeded("the size of a text", size, LINE_BYTES_MAX, wanted.path)
             if size > BLOCK_BYTES:
-                yield Need(_COPIES * size)
+                yield Need(_COPIES * size, wanted.path)
             text = path.read_bytes().decode(self.encoding)
             row = pa.RecordBatch.from_pydict({"path": [wanted.path], "text": [text]}, schema=_WHOLE)
         yield row.select(wanted.schema.names)

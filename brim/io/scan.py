@@ -28,9 +28,10 @@ AHEAD_BATCHES = 8  # the most a unit holds before its turn; enough to keep a cor
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """The next batch takes `size` bytes beyond the decoder's: a line, or a text, that is long."""
+    """The next batch takes `size` bytes beyond the decoder's: a line, or a text, that is long; `place` says which."""
 
     size: int
+    place: str
 
 
 Batches = Generator[pa.RecordBatch | Fact | Need, None, None]
@@ -132,14 +133,14 @@ class _Run:
         if (loan := self.stage.memory.try_ahead(size)) is not None:
             return _Excess(loan)
         await turn.come.wait()
-        return _Excess(await self._lend(size, unit), alone=True)
+        return _Excess(await self._lend(size, unit.place), alone=True)
 
-    async def _lend(self, size: int, unit: Unit) -> Loan:
+    async def _lend(self, size: int, place: str) -> Loan:
         """A loan that nothing the scan holds may stand in the way of."""
         try:
             return await self.stage.memory.ahead(size)
         except RowTooLarge as error:
-            raise RowTooLarge(unit.place, error.needed_bytes, error.limit_bytes) from None
+            raise RowTooLarge(place, error.needed_bytes, error.limit_bytes) from None
 
     async def _read_unit(
         self, unit: Unit, excess: _Excess, turn: _Turn, following: _Turn, slots: anyio.Semaphore
@@ -155,7 +156,7 @@ class _Run:
             while (item := await self._next(batches)) is not None:
                 if isinstance(item, Need):
                     needed.close()
-                    needed.enter_context(await self._lend(item.size, unit))
+                    needed.enter_context(await self._lend(item.size, item.place))
                     continue
                 await self._send(item)
                 del item  # or it would lie beside the next while that is decoded

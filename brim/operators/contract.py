@@ -178,8 +178,11 @@ def _is_series(value: Any) -> bool:
 
 
 def _kind_of(value: Any) -> str:
-    return (
-        "nothing (None)"
-        if value is None
-        else f"a {type(value).__module__}.{type(value).__qualname__}".replace("builtins.", "")
-    )
+    """What a function returned instead, in words.
+
+    >>> _kind_of(5), _kind_of(None)
+    ('a value of type int', 'nothing (None)')
+    """
+    if value is None:
+        return "nothing (None)"
+    return f"a value of type {type(value).__module__}.{type(value).__qualname__}".replace("builtins.", "")

@@ -73,7 +73,7 @@ class Judge:
         """The next piece of a call that is made once; its errors name the rows."""
         try:
             return await call.next_piece()
-        except UdfError as error:
+        except (UdfError, WorkerDied) as error:
             raise self._placed(error, first_row, rows) from error
 
     async def _blamed(
@@ -130,10 +130,11 @@ class Judge:
             await self.stage.clock.sleep(self.bucket.take(self.stage.clock.now(), calls))
 
     def _placed(self, error: UdfError | WorkerDied, first_row: int, rows: int) -> UdfError | WorkerDied:
-        if isinstance(error, WorkerDied) or error.rows:
-            return error
         where = f"row {first_row:,}" if rows == 1 else f"rows {first_row:,} to {first_row + rows - 1:,}"
-        return type(error)(error.function, error.reason, f"{where} of its input", error.traceback)
+        where = f"{where} of its input"
+        if isinstance(error, WorkerDied):
+            return WorkerDied(error.function, error.exit_code, error.rows, error.output, error.place or where)
+        return type(error)(error.function, error.reason, error.rows or where, error.traceback)
 
     def _row_error(self, failed: pa.RecordBatch, first_row: int) -> UdfError:
         place = int(np.argmin(failed["row"].to_numpy()))

@@ -160,7 +160,7 @@ def test_a_long_line_is_read_on_a_loan(tmp_path):
         async def ahead(self, size):
             raise RowTooLarge("stage-1", size, MIB)
 
-    with pytest.raises(RowTooLarge, match=r"a\.jsonl: one row needs"):
+    with pytest.raises(RowTooLarge, match=r"a\.jsonl, line 1: one row needs"):
         table_of(json_source(tmp_path), memory=Small())
 
 
