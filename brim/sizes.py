@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 
 import pyarrow as pa
 
@@ -16,9 +17,9 @@ from brim.errors import PlanError
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
-_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_UNITS: dict[str, int | Fraction] = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS |= {"kib": KIB, "mib": MIB, "gib": GIB, "tib": 1 << 40}
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z%]*)\s*", re.IGNORECASE)
+_SIZE = re.compile(r"\s*(\d{1,30}(?:\.\d{1,30})?)\s*([a-z%]*)\s*", re.IGNORECASE)
 
 
 def parse_size(size: int | str, whole: int | None = None) -> int:
@@ -32,12 +33,12 @@ def parse_size(size: int | str, whole: int | None = None) -> int:
             raise PlanError(f"a size is positive, not {size}")
         return size
     match = _SIZE.fullmatch(size) if isinstance(size, str) else None
-    unit = match[2].lower() if match else None
-    if match and unit == "%" and whole is not None:
-        return int(whole * float(match[1]) / 100)
-    if match is None or unit not in _UNITS or float(match[1]) == 0:
+    units = {**_UNITS, "%": Fraction(whole or 0, 100)}
+    unit = units.get(match[2].lower(), 0) if match else 0
+    meant = int(Fraction(match[1]) * unit) if match else 0  # exact: a float is not, beyond 2**53
+    if not meant:
         raise PlanError(f'{size!r} is no size: write bytes as an integer, or "512MiB", "2GB"')
-    return int(float(match[1]) * _UNITS[unit])
+    return meant
 
 
 def format_size(size: float) -> str:

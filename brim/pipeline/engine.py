@@ -74,8 +74,8 @@ def limits_of(
     return Limits(
         memory=machine.free_memory() if memory == "auto" else parse_size(memory, whole=machine.available_memory()),
         batch_bytes=None if batch_bytes is None else parse_size(batch_bytes),
-        threads=threads or machine.cores(),
-        processes=processes or machine.cores(),
+        threads=machine.cores() if threads is None else threads,
+        processes=machine.cores() if processes is None else processes,
         gpus=gpus or 0,
         max_connections=max_connections,
         max_runs=max_runs,
