@@ -17,6 +17,7 @@ import pyarrow as pa
 from brim.errors import CorruptInput, LimitExceeded, PlanError, SchemaMismatch
 from brim.operators.binary_column import BinaryColumn
 from brim.operators.codecs import check_codec, chunks
+from brim.operators.row_place import row_of_batch
 from brim.sizes import MIB, owned
 
 MAX_BYTES = 256 * MIB
@@ -87,7 +88,7 @@ class DecompressColumn:
     def _chunks(self, row: int, value: pa.Scalar) -> Iterator[memoryview | pa.Buffer]:
         """The value in steps; one empty step at its beginning, so that its row is weighed before it grows."""
         yield memoryview(b"")
-        place = f"row {row} of its batch"
+        place = row_of_batch(row)
         try:
             if value.is_valid:
                 yield from chunks(self.codec, value.as_buffer(), self.max_bytes)

@@ -21,6 +21,7 @@ from pyarrow import types
 
 from brim.errors import CorruptInput, PlanError, SchemaMismatch, UnknownColumn
 from brim.operators.row_bytes import Before, bytes_before, ranges, total
+from brim.operators.row_place import row_of_batch
 from brim.sizes import owned
 
 
@@ -98,7 +99,7 @@ class _Explosion:
             if len(uneven):
                 row = int(uneven[0])
                 lengths = f"{self.lists[0].counts[row]} values beside {other.counts[row]} in {name!r}"
-                raise CorruptInput(f"explode, column {self.columns[0]!r}", f"row {row} of its batch", lengths)
+                raise CorruptInput(f"explode, column {self.columns[0]!r}", row_of_batch(row), lengths)
 
     @cached_property
     def counts(self) -> Any:

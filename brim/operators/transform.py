@@ -4,7 +4,7 @@ Input    batches of any size, cut by real bytes so that what the kernel makes of
 Output   the kernel's pieces, each sent before the next is asked for
 Order    kept
 Holds    the batch just read, and for each call under way its input and one piece; the second and further calls on loan
-Fails    with what the kernel raises
+Fails    with what the kernel raises; a row's place in its batch becomes its place in the input
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from brim.errors import CorruptInput, LimitExceeded
 from brim.operators.inflation import Inflation
 from brim.operators.ordered import Ordered
 from brim.operators.protocol import Inbox, Kernel, KernelFactory, Loan, Outbox, Stage
+from brim.operators.row_place import in_input
 from brim.sizes import owned
 
 
@@ -48,16 +50,17 @@ class Transform:
 
 
 async def _run_one_by_one(kernel: Kernel, inbox: Inbox, outbox: Outbox, stage: Stage) -> None:
-    inflation = Inflation(stage.batch_bytes)
+    inflation, rows = Inflation(stage.batch_bytes), 0
     async for batch in inbox:
         for part in inflation.cut(batch):
-            call = _Call(kernel.push(part, stage.batch_bytes), part.nbytes)
+            call = _Call(kernel.push(part, stage.batch_bytes), part.nbytes, rows)
+            rows += part.num_rows
             await _send_all(call, outbox, stage)
             _tell_failures(kernel, stage)
             inflation.learn(call.read_bytes, call.made_bytes)
             if getattr(kernel, "done", False):
                 return
-    await _send_all(_Call(kernel.finish(stage.batch_bytes), 0), outbox, stage)
+    await _send_all(_Call(kernel.finish(stage.batch_bytes), 0, rows), outbox, stage)
 
 
 async def _send_all(call: _Call, outbox: Outbox, stage: Stage) -> None:
@@ -67,11 +70,10 @@ async def _send_all(call: _Call, outbox: Outbox, stage: Stage) -> None:
 
 async def _run_window(kernel: Kernel, inbox: Inbox, outbox: Outbox, stage: Stage) -> None:
     """Several calls under way, their results in order; a call behind the head makes its first piece only."""
-    inflation = Inflation(stage.batch_bytes)
+    inflation, rows = Inflation(stage.batch_bytes), 0
 
     async def make_first_piece(call: _Call) -> None:
-        with stage.working():
-            call.ready = await stage.threads.run(call.next_piece)
+        call.ready = await stage.threads.run(call.next_piece)
 
     async def send_pieces(call: _Call) -> None:
         while (piece := call.ready) is not None:
@@ -87,7 +89,8 @@ async def _run_window(kernel: Kernel, inbox: Inbox, outbox: Outbox, stage: Stage
             for part in inflation.cut(batch):
                 await window.slot()
                 loan = await stage.memory.ahead(part.nbytes + inflation.output_bytes(part.nbytes))
-                window.add(_Call(kernel.push(part, stage.batch_bytes), part.nbytes, loan=loan))
+                window.add(_Call(kernel.push(part, stage.batch_bytes), part.nbytes, rows, loan=loan))
+                rows += part.num_rows
 
 
 def _tell_failures(kernel: Kernel, stage: Stage) -> None:
@@ -103,16 +106,20 @@ class _Call:
 
     pieces: Iterator[pa.RecordBatch]
     read_bytes: int
+    first_row: int
     made_bytes: int = 0
     ready: pa.RecordBatch | None = None
     loan: Loan | None = None
 
     def next_piece(self) -> pa.RecordBatch | None:
-        for piece in self.pieces:
-            if piece.num_rows:
-                own = owned(piece)
-                self.made_bytes += own.nbytes
-                return own
+        try:
+            for piece in self.pieces:
+                if piece.num_rows:
+                    own = owned(piece)
+                    self.made_bytes += own.nbytes
+                    return own
+        except (CorruptInput, LimitExceeded) as error:
+            raise in_input(error, self.first_row) from error.__cause__
         return None
 
     def end(self) -> None:

@@ -52,7 +52,7 @@ def unpacked(codec: str, *data: bytes, max_bytes: int = 1 << 20) -> brim.Pipelin
     return column.select(out=col("data").bin.decompress(codec, max_bytes=max_bytes)).select(size=col("out").bin.size())
 
 
-@fails("Images", "HTML where an image should be", brim.CorruptInput, r"file, row 1.*not an image")
+@fails("Images", "HTML where an image should be", brim.CorruptInput, r"file, row 1 of its input: not an image")
 def html_image(at: Place):
     return images(jpeg(), HTML)
 
@@ -62,13 +62,19 @@ def html_image_null(at: Place):
     return images(jpeg(), HTML, jpeg(), on_error="null")
 
 
+@fails("Images", "the same in a later batch", brim.CorruptInput, r"file, row 21 of its input: not an image")
+def html_image_late(at: Place):
+    files = brim.from_pydict({"file": pa.array([jpeg(16, 16)] * 21 + [HTML], pa.binary())}).into_batches(4)
+    return files.select(thumb=col("file").image.decode().image.resize(8, 8))
+
+
 @fails("Images", "HTML that was downloaded as an image", brim.CorruptInput, "image.*body.*row 0.*not an image")
 def html_download(at: Place):
     urls = brim.from_pydict({"url": [at.serve("a.jpg", HTML)]})
     return urls.with_columns(body=col("url").url.download()).select(thumb=col("body").image.decode().image.resize(8, 8))
 
 
-@fails("Images", "a JPEG cut off in the middle", brim.CorruptInput, r"file, row 0.*truncated")
+@fails("Images", "a JPEG cut off in the middle", brim.CorruptInput, r"file, row 0 of its input.*truncated")
 def cut_jpeg(at: Place):
     return images(jpeg()[:5000])
 
@@ -85,7 +91,7 @@ def pixel_bomb_null(at: Place):
     return images(huge_png(), jpeg(), on_error="null")
 
 
-@fails("Images", "no bytes at all", brim.CorruptInput, r"file, row 0.*no bytes")
+@fails("Images", "no bytes at all", brim.CorruptInput, r"file, row 0 of its input.*no bytes")
 def no_bytes(at: Place):
     return images(b"")
 
@@ -112,7 +118,7 @@ def image_of_ints(at: Place):
     "Compressed",
     "a gzip bomb of 1:1000, beyond `max_bytes`",
     brim.LimitExceeded,
-    r"data, row 1.*decompressed size.*the limit is 1,048,576",
+    r"data, row 1 of its input.*decompressed size.*the limit is 1,048,576",
 )
 def gzip_bomb(at: Place):
     return unpacked("gzip", gzip.compress(b"ok"), gzip.compress(bytes(100_000_000), 9))
@@ -128,12 +134,12 @@ def zstd_lie(at: Place):
     return unpacked("zstd", b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", 1 << 40) + bytes(100))
 
 
-@fails("Compressed", "gzip cut off in the middle", brim.CorruptInput, r"data, row 0.*ends too early")
+@fails("Compressed", "gzip cut off in the middle", brim.CorruptInput, r"data, row 0 of its input.*ends too early")
 def cut_gzip(at: Place):
     return unpacked("gzip", gzip.compress(bytes(range(256)) * 10)[:-30])
 
 
-@fails("Compressed", "bytes that are no gzip", brim.CorruptInput, r"data, row 0.*not readable as gzip")
+@fails("Compressed", "bytes that are no gzip", brim.CorruptInput, r"data, row 0 of its input.*not readable as gzip")
 def not_gzip(at: Place):
     return unpacked("gzip", HTML)
 

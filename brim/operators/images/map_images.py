@@ -23,6 +23,7 @@ from brim.operators.images.columns import Column, column_of, weight
 from brim.operators.images.decode import work_bytes
 from brim.operators.images.pixels import apply, read
 from brim.operators.images.steps import MODES, Decode, ImageSteps, is_tensor
+from brim.operators.row_place import row_of_batch
 from brim.sizes import owned
 
 
@@ -107,7 +108,7 @@ class MapImages:
         return value
 
     def _error(self, row: int, error: ValueError | LimitExceeded) -> Exception:
-        place = f"row {row} of its batch"
+        place = row_of_batch(row)
         if isinstance(error, LimitExceeded):
             return LimitExceeded(error.what, error.value, error.limit, f"{self.column}, {place}")
         return CorruptInput(self.column, place, str(error))
