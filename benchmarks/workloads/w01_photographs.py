@@ -36,8 +36,8 @@ def pooled(images: np.ndarray) -> np.ndarray:
 
 def vectors(images: Any) -> pa.Array:
     """`pooled` of an Arrow array of tensors (brim's and Daft's alike) as lists of floats."""
-    flat = images.storage.flatten().to_numpy(zero_copy_only=True)
-    flat = pooled(flat.reshape(len(images), SIDE, SIDE, 3)).ravel()
+    pixels = np.from_dlpack(images.storage.flatten())  # a view; `to_numpy` would import pandas where it is installed
+    flat = pooled(pixels.reshape(len(images), SIDE, SIDE, 3)).ravel()
     return pa.ListArray.from_arrays(np.arange(0, len(flat) + 1, FLOATS, dtype=np.int32), flat)
 
 
