@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -110,7 +110,10 @@ class InlineThreads:
         await anyio.lowlevel.checkpoint()
         return function(*arguments)
 
-    wait = run
+    wait = run_placed = run
+
+    def place(self) -> Any:
+        return nullcontext()
 
 
 @dataclass
@@ -122,7 +125,10 @@ class RealThreads:
     async def run(self, function: Any, *arguments: Any) -> Any:
         return await anyio.to_thread.run_sync(function, *arguments)
 
-    wait = run
+    wait = run_placed = run
+
+    def place(self) -> Any:
+        return nullcontext()
 
 
 class LoopClock:

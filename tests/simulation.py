@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -48,6 +49,7 @@ class TrackedSpill:
     """Unnamed files, each remembered."""
 
     files: list[Any] = field(default_factory=list)
+    folder: Path = Path(tempfile.gettempdir())
 
     def create(self, name: str) -> Any:
         self.files.append(tempfile.TemporaryFile())  # noqa: SIM115

@@ -114,8 +114,7 @@ class _Run:
         turn.come.set()
         while True:
             await slots.acquire()
-            with self.stage.working():  # footers are parsed for it
-                unit = await self.stage.threads.run(next, units, None)
+            unit = await self.stage.threads.run(next, units, None)
             if unit is None:
                 return
             following = _Turn()
@@ -188,8 +187,7 @@ class _Run:
     async def _next(self, batches: Batches) -> pa.RecordBatch | Need | None:
         """The next batch, or what it needs; facts between are told."""
         while True:
-            with self.stage.working():
-                item = await self.stage.threads.run(next, batches, None)
+            item = await self.stage.threads.run(next, batches, None)
             if item is None or isinstance(item, pa.RecordBatch | Need):
                 return item
             self.stage.tell(item)

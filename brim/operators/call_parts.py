@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from brim.arrow_pool import arrow_pool
 from brim.operators.inflation import Inflation
 
 
@@ -47,7 +48,7 @@ class CallParts:
 
     def _take(self) -> pa.RecordBatch:
         held, self._held, self._held_rows = self._held, [], 0
-        return held[0] if len(held) == 1 else pa.concat_batches(held)
+        return held[0] if len(held) == 1 else pa.concat_batches(held, memory_pool=arrow_pool())
 
     def _cut(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         for part in self.inflation.cut(batch):

@@ -21,6 +21,7 @@ from enum import Enum
 import anyio
 import pyarrow as pa
 
+from brim.arrow_pool import arrow_pool
 from brim.operators.protocol import Loan
 from brim.sizes import held_bytes
 
@@ -84,7 +85,7 @@ class Row:
     def take(self, loan: Loan | None) -> None:
         """Own `loan`, and have a body as large; what is there already moves over."""
         assert self.want is not None
-        body = pa.allocate_buffer(self.want, resizable=True)
+        body = pa.allocate_buffer(self.want, memory_pool=arrow_pool(), resizable=True)
         if self.body is not None and self.length:
             memoryview(body).cast("B")[: self.length] = memoryview(self.body)[: self.length].cast("B")
         self.drop()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from brim.arrow_pool import arrow_pool
 from brim.sizes import owned
 
 
@@ -26,4 +27,4 @@ class HeldRows:
     def release(self) -> pa.RecordBatch:
         """All rows kept, as one batch; nothing is kept after it."""
         batches, self._batches, self.rows, self.nbytes = self._batches, [], 0, 0
-        return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+        return batches[0] if len(batches) == 1 else pa.concat_batches(batches, memory_pool=arrow_pool())

@@ -104,7 +104,7 @@ class Threads(Protocol):
     def count(self) -> int: ...
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call `function` off the loop; a cancellation waits for the call to end."""
+        """Call `function` off the loop; counted as computing. A cancellation waits for the call to end."""
 
     async def wait(self, function: Callable[..., T], *arguments: Any) -> T:
         """As `run`, for what may wait for the outside without end: it takes no place of those that compute."""
@@ -261,7 +261,7 @@ class Stage(Protocol):
         """Around a wait for the outside: the network, a worker, a disk, an iterable of the user's."""
 
     def working(self) -> AbstractContextManager[None]:
-        """Around computing that goes on beside the stage's own task (in windows of several calls)."""
+        """Around computing that goes on elsewhere, in a worker process; what `threads.run` computes is counted anyway."""
 
 
 class Operator(Protocol):

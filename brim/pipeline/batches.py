@@ -10,7 +10,6 @@ import weakref
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import anyio
 import pyarrow as pa
 
 from brim.errors import PlanError
@@ -70,13 +69,12 @@ class Batches:
 
     async def aclose(self) -> None:
         """End the run if it still goes on, and wait until nothing of it is left."""
-        with anyio.CancelScope(shield=True):
-            try:
-                if self._job is not None:
-                    await self._job.stop()
-            finally:
-                if self._owned:
-                    await self._engine.aclose()
+        try:
+            if self._job is not None:
+                await self._job.stop()
+        finally:
+            if self._owned:
+                await self._engine.aclose()
 
     def __aiter__(self) -> Self:
         return self

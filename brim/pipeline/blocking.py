@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from importlib.util import find_spec
+from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import pyarrow as pa
@@ -65,13 +66,15 @@ class BlockingBatches:
         try:
             self._batches = self._portal.call(self._make)
             self._stack.enter_context(self._portal.wrap_async_context_manager(self._batches))
-        except BaseException:
-            self._stack.close()
+        except BaseException as error:  # Ctrl-C too: what was begun in the portal is cancelled, not waited for
+            self._stack.__exit__(type(error), error, error.__traceback__)
             raise
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
 
     def __iter__(self) -> Self:
         return self

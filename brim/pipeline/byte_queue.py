@@ -30,11 +30,13 @@ from brim.sizes import held_bytes
 
 @dataclass(frozen=True, slots=True)
 class QueueStatistics:
-    """What went through a queue, and what lies in it."""
+    """What was sent to a queue, what was taken from it, and what lies in it."""
 
     rows: int
     bytes: int
     batches: int
+    taken_rows: int
+    taken_bytes: int
     held_batches: int
     held_bytes: int
 
@@ -68,6 +70,8 @@ class ByteQueue:
     _rows: int = 0
     _bytes: int = 0
     _batches: int = 0
+    _dropped_rows: int = 0
+    _dropped_bytes: int = 0
 
     def __post_init__(self) -> None:
         self.writer.on_reserve = self._hurry
@@ -82,7 +86,16 @@ class ByteQueue:
         return sum(entry.size for entry in self._entries)
 
     def statistics(self) -> QueueStatistics:
-        return QueueStatistics(self._rows, self._bytes, self._batches, len(self._entries), self.held_bytes)
+        held_rows, held_bytes = sum(entry.rows for entry in self._entries), self.held_bytes
+        return QueueStatistics(
+            rows=self._rows,
+            bytes=self._bytes,
+            batches=self._batches,
+            taken_rows=self._rows - held_rows - self._dropped_rows,
+            taken_bytes=self._bytes - held_bytes - self._dropped_bytes,
+            held_batches=len(self._entries),
+            held_bytes=held_bytes,
+        )
 
     async def send(self, batch: pa.RecordBatch) -> None:
         """Hand `batch` to the reader; wait while there is no room for it."""
@@ -180,6 +193,9 @@ class ByteQueue:
     async def _take_parcel(self, parcel: Parcel) -> pa.RecordBatch:
         with self.reader.clock.waiting(Waits.MEMORY):
             batch = await parcel.unwrap(self.reader)
+        if self.reader_gone:  # closed by another task meanwhile
+            parcel.drop()
+            raise StopAsyncIteration
         self.reader.in_hand = parcel
         self._take()
         return batch
@@ -215,6 +231,8 @@ class ByteQueue:
         self.reader.empty_hand()
         while self._entries:
             entry = self._entries.popleft()
+            self._dropped_rows += entry.rows
+            self._dropped_bytes += entry.size
             if isinstance(entry.batch, Parcel):
                 entry.batch.drop()
             if entry.lent:

@@ -32,8 +32,9 @@ from brim.pipeline.job import Job
 from brim.pipeline.ledger import Ledger
 from brim.pipeline.log import event_logger
 from brim.pipeline.observer import Observer
+from brim.pipeline.outlast import outlast
 from brim.pipeline.oversize import Oversize
-from brim.pipeline.progress import Progress, show_progress
+from brim.pipeline.progress import Progress, Wanted, show_progress
 from brim.pipeline.report import Report
 from brim.pipeline.shared import Shared
 from brim.pipeline.snapshot import RunSnapshot
@@ -100,7 +101,8 @@ class Engine:
         max_runs: the runs that memory is divided for.
         admission: whether a run that does not fit beside others waits or is refused.
         egress: ``"public"`` lets downloads dial public addresses only.
-        progress: show a live picture of runs on a terminal; None does so where there is one.
+        progress: show a live picture of runs: on a terminal when True, never when False, in a notebook only when None.
+            The blocking twins draw on a terminal unless told not to.
         on_event: called with every event as a dictionary, beside the log.
     """
 
@@ -117,7 +119,7 @@ class Engine:
         max_runs: int = 16,
         admission: Literal["wait", "refuse"] = "wait",
         egress: Literal["any", "public"] = "any",
-        progress: bool | None = False,
+        progress: Wanted = None,
         on_event: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         self.limits = limits_of(
@@ -139,6 +141,7 @@ class Engine:
         self._tasks: TaskGroup | None = None
         self._root: asyncio.Task[None] | None = None
         self._closing = anyio.Event()
+        self._closed = anyio.Event()
         self._logger: Any = None
         self._runs_begun = 0
 
@@ -147,8 +150,7 @@ class Engine:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        with anyio.CancelScope(shield=True):
-            await self.aclose()
+        await self.aclose()
 
     async def open(self) -> None:
         """Make the engine ready in the running event loop; `async with` does it."""
@@ -157,11 +159,11 @@ class Engine:
         self._logger = event_logger()
         opened = anyio.Event()
         self._root = asyncio.get_running_loop().create_task(self._live(opened), name="brim engine")
+        self._root.add_done_callback(lambda _: self._closed.set())
         try:
             await opened.wait()
         except BaseException:
-            with anyio.CancelScope(shield=True):
-                await self.aclose()
+            await self.aclose()
             raise
         if self._shared is None:
             await self._root  # it failed to open: raises why
@@ -170,7 +172,7 @@ class Engine:
         """End every run and give everything back. Waits until it is done; closing twice is harmless."""
         self._closing.set()
         if self._root is not None:
-            await asyncio.wait([self._root])
+            await outlast(self._closed)
             if not self._root.cancelled() and (error := self._root.exception()) is not None:
                 raise error
 

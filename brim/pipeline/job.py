@@ -17,6 +17,7 @@ import pyarrow as pa
 from brim.errors import BrimError
 from brim.pipeline.nodes import Node, Write
 from brim.pipeline.observer import Observer
+from brim.pipeline.outlast import outlast
 from brim.pipeline.plan import Plan
 from brim.pipeline.report import Report
 from brim.pipeline.run import Run
@@ -109,7 +110,7 @@ class Job:
     async def stop(self) -> None:
         """End the run and wait until nothing of it is left."""
         self._end_soon()
-        await self._ended.wait()
+        await outlast(self._ended)
 
     def abandon(self, then: Callable[[], None] | None = None) -> None:
         """End the run without waiting, and call `then`; from any thread, also while garbage is collected."""

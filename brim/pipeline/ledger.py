@@ -146,7 +146,7 @@ class Ledger:
             case Kind.AHEAD:
                 return min(free, self.ahead_limit - self._lent[kind])
             case Kind.OVERSIZE:
-                return 0 if self._lent[kind] else self.oversize_limit
+                return 0 if self._lent[kind] else self.limit  # its borrower asked whether the row may be so large
 
     def _lend(self, kind: Kind, size: int) -> None:
         self._lent[kind] += size

@@ -10,17 +10,22 @@ holds the reserve never waits for room in a queue (its pieces go to disk instead
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import anyio
 import pyarrow as pa
 
 from brim.errors import RowTooLarge
-from brim.events import Spilled
+from brim.events import Resource, Spilled, Waits
+from brim.io.spill_folder import disk_errors
 from brim.operators.protocol import SpillSpace, Threads
 from brim.pipeline.ledger import Kind, Ledger, Request
 from brim.pipeline.stage_state import StageState
+
+T = TypeVar("T")
 
 
 @dataclass(eq=False, slots=True)
@@ -73,7 +78,8 @@ class Parcel:
     _batch: pa.RecordBatch | None
     _file: BinaryIO | None = None
     _lent: int = 0
-    _parked: anyio.Event | None = None
+    _holder: StageState | None = None
+    _moving: anyio.Event | None = None
     _dropped: bool = False
 
     async def settle(self) -> None:
@@ -88,65 +94,89 @@ class Parcel:
         await self.park()
 
     async def park(self) -> None:
-        """Write the batch down and repay what it held; who rests here already is left alone."""
-        if self in self.lane.at_rest:
-            self.lane.at_rest.remove(self)
-        self._parked = anyio.Event()
-        try:
-            await self.lane.threads.run(self._write)
-            self._batch = None
-            self._repay()
-            self.owner.tell(Spilled(self._file_size()))
-        finally:
-            self._parked.set()
-            self._parked = None
-            if self._dropped:
-                self.drop()
-            elif self._lent:  # it could not be written: it rests in memory as before
-                self.lane.at_rest.append(self)
+        """Write the batch down and repay what it held; one that cannot be written stays where it is."""
+        self._leave_rest()
+        with self._move():
+            try:
+                await self._on_disk(self._write)
+                self._batch = None
+                self._repay()
+                self.owner.tell(Spilled(self._file_size()))
+            finally:
+                if self._lent:
+                    self.lane.at_rest.append(self)
 
     async def unwrap(self, reader: StageState) -> pa.RecordBatch:
         """The batch, now in the reader's hand; `drop` it when the hand is empty again."""
-        while self._parked is not None:
-            await self._parked.wait()
-        if self in self.lane.at_rest:
-            self.lane.at_rest.remove(self)
+        while self._moving is not None:
+            await self._moving.wait()
+        self._leave_rest()
         if self._batch is None:
-            if self.excess and not self._lent:  # it has its loan already when a reader gave up while it was read
-                await self.lane.lend(self.excess, reader.rank)
-                self._lent = self.excess
-            self._batch = await self.lane.threads.run(self._read)
-            reader.tell(Spilled(self._file_size(), read=True))
+            with self._move():
+                if self.excess and not self._lent:  # it has its loan when a reader gave up while it was read
+                    await self.lane.lend(self.excess, reader.rank)
+                    self._lent = self.excess
+                self.owner = reader
+                self._batch = await self._on_disk(self._read)
+                reader.tell(Spilled(self._file_size(), read=True))
         batch, self._batch = self._batch, None
-        self.owner = reader
-        reader.hold_reserve()
+        if self._lent:
+            self._holder = reader
+            reader.hold_reserve()
         return batch
 
     def drop(self) -> None:
-        """Forget the batch and repay; a parcel being written is dropped when that has ended."""
-        if self._parked is not None:
+        """Forget the batch and repay; a parcel on its way to or from disk is dropped when it is there."""
+        if self._moving is not None:
             self._dropped = True
             return
-        if self in self.lane.at_rest:
-            self.lane.at_rest.remove(self)
+        self._leave_rest()
         self._batch = None
         self._repay()
         if self._file is not None:
             self._file.close()
             self._file = None
 
+    @contextmanager
+    def _move(self) -> Iterator[None]:
+        """Around the way to or from disk: a drop meanwhile waits for its end."""
+        self._moving = anyio.Event()
+        try:
+            yield
+        finally:
+            self._moving.set()
+            self._moving = None
+            if self._dropped:
+                self.drop()
+
+    async def _on_disk(self, function: Callable[[], T]) -> T:
+        with self.owner.clock.waiting(Waits.OUTSIDE, Resource.DISK):
+            return await self.lane.threads.run(function)
+
+    def _leave_rest(self) -> None:
+        if self in self.lane.at_rest:
+            self.lane.at_rest.remove(self)
+
     def _repay(self) -> None:
         lent, self._lent = self._lent, 0
         if lent:
             self.lane.ledger.repay(Kind.OVERSIZE, lent)
+        if self._holder is not None:
+            self._holder.oversize -= 1
+            self._holder = None
 
     def _write(self) -> None:
         assert self._batch is not None
         if self._file is not None:
             self._file.close()  # written before, by one who was cancelled meanwhile
-        self._file = self.lane.spill.create("parcel")
-        with pa.ipc.new_stream(self._file, self.schema) as writer:
-            writer.write_batch(self._batch)
+        with disk_errors(self.lane.spill.folder), ExitStack() as stack:
+            file = self.lane.spill.create("parcel")
+            stack.callback(_discard, file)
+            with pa.ipc.new_stream(file, self.schema) as writer:
+                writer.write_batch(self._batch)
+            file.flush()
+            stack.pop_all()
+            self._file = file
 
     def _read(self) -> pa.RecordBatch:
         assert self._file is not None
@@ -156,3 +186,8 @@ class Parcel:
 
     def _file_size(self) -> int:
         return self._file.tell() if self._file is not None else 0
+
+
+def _discard(file: BinaryIO) -> None:
+    with suppress(OSError):  # what could not be written cannot be flushed either
+        file.close()

@@ -15,6 +15,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from typing import Literal
 
 import anyio
 import anyio.to_thread
@@ -31,7 +32,11 @@ REDRAW_S = 0.25
 WINDOW_S = 3.0
 
 
-def show_progress(job: Job, *, wanted: bool | None) -> Progress | None:
+Wanted = bool | Literal["terminal"] | None
+"""True: draw; False: never; "terminal": on a terminal or in a notebook; None: in a notebook only."""
+
+
+def show_progress(job: Job, *, wanted: Wanted) -> Progress | None:
     """A picture of `job`; None where it is not wanted, or nobody would see it and it was not asked for."""
     if wanted is False:
         return None
@@ -39,7 +44,7 @@ def show_progress(job: Job, *, wanted: bool | None) -> Progress | None:
     console = Console(stderr=True, force_terminal=seen)
     if console.is_jupyter:
         return Progress(job, console) if find_spec("ipywidgets") is not None else None
-    return Progress(job, console) if seen or wanted else None
+    return Progress(job, console) if wanted is True or (seen and wanted == "terminal") else None
 
 
 @dataclass(eq=False, slots=True)

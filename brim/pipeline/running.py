@@ -15,6 +15,7 @@ from brim.limits import Limits
 from brim.pipeline.batches import Batches
 from brim.pipeline.blocking import BlockingBatches, block_on
 from brim.pipeline.engine import Engine, limits_of
+from brim.pipeline.progress import Wanted
 from brim.pipeline.report import Report
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Settings(TypedDict, total=False):
     gpus: float | None
     max_connections: int
     egress: Literal["any", "public"]
-    progress: bool | None
+    progress: Wanted
     on_event: Callable[[dict[str, Any]], None] | None
 
 
@@ -82,7 +83,8 @@ def stream_blocking(pipeline: Pipeline, settings: Settings) -> BlockingBatches:
 
 def _with_progress(settings: Settings) -> Settings:
     """Programs that block may show a picture on their terminal; an engine in a service never does by itself."""
-    return {"progress": None, **settings}
+    wanted = settings.get("progress")
+    return {**settings, "progress": "terminal" if wanted is None else wanted}
 
 
 def show(pipeline: Pipeline, rows: int) -> None:

@@ -45,6 +45,5 @@ class StageState:
     def empty_hand(self) -> None:
         """Let go of the oversize batch taken last: the stage is done with it."""
         if self.in_hand is not None:
-            self.oversize -= 1
             self.in_hand.drop()
             self.in_hand = None

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
 from random import Random
+from typing import Any, TypeVar
 
 from brim.events import Fact, Resource, Waits
 from brim.operators.protocol import Clock, SpillSpace, Stores, Threads, Workers
+from brim.pipeline.stage_clock import StageClock
 from brim.pipeline.stage_memory import StageMemory
 from brim.pipeline.stage_state import StageState
-from brim.pipeline.world import World
+from brim.pipeline.world import EngineThreads, World
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class StageThreads:
+    """The engine's threads as one stage uses them: computing is busy, waiting for a free thread is not."""
+
+    threads: EngineThreads
+    clock: StageClock
+
+    @property
+    def count(self) -> int:
+        return self.threads.count
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        async with AsyncExitStack() as stack:
+            with self.clock.waiting(Waits.OUTSIDE, Resource.CPU):
+                await stack.enter_async_context(self.threads.place())
+            with self.clock.working():
+                return await self.threads.run_placed(function, *arguments)
+
+    async def wait(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await self.threads.wait(function, *arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +55,7 @@ class Task:
 
     @property
     def threads(self) -> Threads:
-        return self.world.threads
+        return StageThreads(self.world.threads, self.state.clock)
 
     @property
     def clock(self) -> Clock:

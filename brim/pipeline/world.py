@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -19,13 +20,23 @@ T = TypeVar("T")
 WAITING_THREADS = 64
 
 
+class EngineThreads(Threads, Protocol):
+    """Threads of an engine, one place for each call that computes."""
+
+    def place(self) -> AbstractAsyncContextManager[None]:
+        """Wait for a place, and hold it during the block."""
+
+    async def run_placed(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call `function` off the loop, in the place that is held."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """The surroundings of the stages of one engine."""
 
     ledger: Ledger
     oversize: Oversize
-    threads: Threads
+    threads: EngineThreads
     clock: Clock
     random: Random
     stores: Stores
@@ -45,17 +56,30 @@ class LoopClock:
 
 @dataclass(frozen=True, slots=True)
 class LimitedThreads:
-    """anyio's worker threads, at most as many at once as the limiter of the engine has tokens."""
+    """anyio's worker threads; at most `places` calls compute at once, and `WAITING_THREADS` wait for the outside."""
 
-    limiter: anyio.CapacityLimiter
+    places: anyio.CapacityLimiter
     waiting: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(WAITING_THREADS))
 
     @property
     def count(self) -> int:
-        return int(self.limiter.total_tokens)
+        return int(self.places.total_tokens)
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        holder = object()
+        await self.places.acquire_on_behalf_of(holder)
+        try:
+            yield
+        finally:
+            self.places.release_on_behalf_of(holder)
+
+    async def run_placed(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await anyio.to_thread.run_sync(function, *arguments, limiter=anyio.CapacityLimiter(1))
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
-        return await anyio.to_thread.run_sync(function, *arguments, limiter=self.limiter)
+        async with self.place():
+            return await self.run_placed(function, *arguments)
 
     async def wait(self, function: Callable[..., T], *arguments: Any) -> T:
         return await anyio.to_thread.run_sync(function, *arguments, limiter=self.waiting)

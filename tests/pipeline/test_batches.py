@@ -139,7 +139,6 @@ def test_a_stream_cancelled_after_any_number_of_passes_of_the_loop_leaves_nothin
     assert _run(main, tmp_path) == []
 
 
-@pytest.mark.xfail(strict=True, reason="a native cancellation while the block is being left is not waited through")
 def test_a_stream_cancelled_while_it_is_being_left_has_ended_before_the_cancellation_goes_on(tmp_path):
     async def main():
         return await _cancel_after_every_number_of_passes(tmp_path, within_s=0)

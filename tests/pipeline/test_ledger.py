@@ -77,7 +77,7 @@ class Loans(RuleBasedStateMachine):
         assert ledger.floors == self.reserved
         assert 0 <= ledger.lent(Kind.AHEAD) <= ledger.ahead_limit
         assert ledger.lent(Kind.AHEAD) + ledger.lent(Kind.WORK) <= ledger.pool
-        assert ledger.lent(Kind.OVERSIZE) <= ledger.oversize_limit
+        assert ledger.lent(Kind.OVERSIZE) <= ledger.limit
 
     @invariant()
     def who_is_first_in_line_could_not_be_served(self):

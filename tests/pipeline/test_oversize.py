@@ -170,7 +170,6 @@ class FullDisk(sim.TrackedSpill):
 
 @pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.xfail(strict=True, raises=OSError, reason="a parcel that cannot be written raises the bare OSError")
 def test_a_parcel_that_does_not_fit_on_the_disk_is_told_as_a_full_disk_and_stays_in_memory():
     async def main():
         lane = Lane(spill=FullDisk())
@@ -253,7 +252,6 @@ def test_a_queue_closed_with_parcels_in_it_drops_them():
     run_virtual(main)
 
 
-@pytest.mark.xfail(strict=True, reason="a parcel read by one task while another closes the queue is read from nowhere")
 @pytest.mark.parametrize("after", [0.25, 0.5])
 def test_a_queue_closed_while_a_parcel_is_being_taken_keeps_nothing(after):
     async def main():
@@ -278,9 +276,6 @@ def test_a_queue_closed_while_a_parcel_is_being_taken_keeps_nothing(after):
     run_virtual(main)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=BaseExceptionGroup, reason="a batch that went to disk for want of room counts as a loan"
-)
 def test_a_stage_whose_batch_came_from_disk_waits_for_the_reserve_as_others_do():
     """It holds nothing of the reserve, so it may wait for it."""
 
@@ -311,7 +306,6 @@ def test_a_stage_whose_batch_came_from_disk_waits_for_the_reserve_as_others_do()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.xfail(strict=True, raises=TimeoutError, reason="a parcel larger than a reserve that shrank is never read")
 def test_a_parcel_on_disk_arrives_after_the_reserve_has_shrunk():
     """Workers of another run were let in: what is written already must still be readable, or be refused."""
 
@@ -328,7 +322,6 @@ def test_a_parcel_on_disk_arrives_after_the_reserve_has_shrunk():
     run_virtual(main)
 
 
-@pytest.mark.xfail(strict=True, raises=Stalled, reason="a disk that is busy for 0.2 s looks like a stall")
 @pytest.mark.parametrize("tree", ["read back", "written down"])
 def test_a_slow_disk_is_no_stall(tree):
     """Parcels written and read by a disk that takes a second for each."""

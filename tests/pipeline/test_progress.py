@@ -151,7 +151,7 @@ def test_a_terminal_that_stands_still_holds_up_the_picture_and_not_the_run(termi
     taken = []
 
     async def main():
-        async with _numbers().stream(memory="64MiB", spill_dir=tmp_path, progress=None) as batches:
+        async with _numbers().stream(memory="64MiB", spill_dir=tmp_path, progress=True) as batches:
             async with asyncio.timeout(10):
                 async for batch in batches:
                     taken.append(batch.num_rows)
@@ -179,7 +179,7 @@ def test_two_runs_of_an_engine_are_shown_one_after_another(terminal, tmp_path):
 
     async def main():
         async with (
-            brim.Engine(memory="256MiB", spill_dir=tmp_path, progress=None) as engine,
+            brim.Engine(memory="256MiB", spill_dir=tmp_path, progress=True) as engine,
             asyncio.TaskGroup() as tasks,
         ):
             tasks.create_task(engine.run(_numbers(count=3)))

@@ -57,8 +57,7 @@ class ThreadCall:
 
     async def next_piece(self) -> Piece | None:
         stage = self.caller.stage
-        with stage.working():
-            return await stage.threads.run(self._next)
+        return await stage.threads.run(self._next)
 
     def _next(self) -> Piece | None:
         if self._pieces is None:

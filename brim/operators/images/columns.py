@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from brim.arrow_pool import arrow_pool
 from brim.operators.binary_column import BinaryColumn, bitmap
 from brim.operators.images.pixels import pixels
 from brim.operators.images.steps import ANY_TENSOR, CHANNELS, IMAGE, is_decoded, is_tensor
@@ -61,7 +62,7 @@ class Tensors:
 
     def __post_init__(self) -> None:
         size = self.type.storage_type.list_size
-        self._buffer = pa.allocate_buffer(self.capacity * size)
+        self._buffer = pa.allocate_buffer(self.capacity * size, memory_pool=arrow_pool())
         self._rows = np.frombuffer(self._buffer, np.uint8).reshape(self.capacity, size)
 
     def append(self, value: Image.Image | None) -> None:
