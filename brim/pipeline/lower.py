@@ -6,6 +6,7 @@ from typing import Any, assert_never
 
 from brim.errors import PlanError
 from brim.io.dead_letters import DeadLetterFolder
+from brim.io.source import Source
 from brim.limits import Limits
 from brim.operators.aggregate import AggregateAll
 from brim.operators.concat import Concat as ConcatOperator
@@ -59,7 +60,7 @@ def lower(node: Node, limits: Limits) -> list[Stage]:
 
 def _lower(node: Node, limits: Limits, stages: list[Stage]) -> int:
     inputs = tuple(_lower(below, limits, stages) for below in inputs_of(node))
-    one_shot = id(node.source) if isinstance(node, Scan) and node.source.one_shot else None
+    one_shot = _iterator(node.source) if isinstance(node, Scan) and node.source.one_shot else None
     id_ = _unique(node.id, stages)
     name = node.id.partition(".")[2] if isinstance(node, ApplyStep) else node.id
     stages.append(
@@ -75,6 +76,11 @@ def _lower(node: Node, limits: Limits, stages: list[Stage]) -> int:
         )
     )
     return len(stages) - 1
+
+
+def _iterator(source: Source) -> int:
+    """What tells the iterator of `source` from others; rules make new sources around it."""
+    return id(getattr(source, "items", source))
 
 
 def _operator(node: Node, limits: Limits) -> Operator:

@@ -1,0 +1,80 @@
+"""Fusing: cheap neighbours become one stage, and nothing else changes."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inline import run_inline
+
+import brim
+from brim import col
+from brim.limits import Limits
+from brim.pipeline.fuse import Fused, fuse
+from brim.pipeline.lower import lower
+
+STEPS = {
+    "filter": lambda p: p.filter(col("id") % 3 != 0),
+    "project": lambda p: p.with_columns(id=col("id") + 1),
+    "limit": lambda p: p.limit(20),
+    "explode": lambda p: p.with_columns(l=col("id")).map_batches(_listed, schema=LISTED, backend="thread").explode("l").select("id"),
+    "batches": lambda p: p.into_batches(4),
+}  # fmt: skip
+LISTED = pa.schema({"id": pa.int64(), "l": pa.list_(pa.int64())})
+
+
+def _listed(batch):
+    lists = pa.array([[number] * (number % 3) for number in batch["id"].to_pylist()], pa.list_(pa.int64()))
+    return pa.record_batch([batch["id"], lists], schema=LISTED)
+
+
+def _stages(pipeline):
+    return tuple(lower(pipeline.node, Limits()))
+
+
+def _drawn(names):
+    pipeline = brim.range(60)
+    for name in names:
+        pipeline = STEPS[name](pipeline)
+    return pipeline
+
+
+def test_neighbouring_filters_and_projections_are_one_stage_that_keeps_all_names():
+    stages = fuse(_stages(_drawn(["filter", "project", "filter", "limit", "project"])))
+    assert [stage.id for stage in stages] == ["range-1", "filter-2", "limit-5", "with_columns-6"]
+    fused = stages[1]
+    assert fused.nodes == ("filter-2", "with_columns-3", "filter-4")
+    assert fused.name == "filter+with_columns+filter"
+    assert fused.detail.count("→") == 2
+    assert isinstance(fused.operator.open_kernel, Fused)
+    assert len(fused.operator.open_kernel.kernels) == 3
+    assert stages[2].inputs == (1,)
+
+
+def test_what_reads_two_stages_or_is_slow_stays_by_itself():
+    left, right = brim.range(5).filter(col("id") > 1), brim.range(5).filter(col("id") > 2)
+    stages = fuse(_stages(left.concat(right).filter(col("id") > 3).into_batches(2).filter(col("id") > 0)))
+    assert [stage.name for stage in stages] == ["range", "filter", "range", "filter", "concat", "filter", "into_batches", "filter"]  # fmt: skip
+    assert [stage.inputs for stage in stages] == [(), (0,), (), (2,), (1, 3), (4,), (5,), (6,)]
+
+
+@given(st.lists(st.sampled_from([name for name in STEPS if name != "explode"]), max_size=8), st.integers(0, 2))
+def test_every_node_is_done_once_in_its_order_and_stages_read_those_before_them(names, branches):
+    pipeline = _drawn(names)
+    for _ in range(branches):
+        pipeline = pipeline.concat(_drawn(names[:3])).filter(col("id") > 0)
+    before = _stages(pipeline)
+    after = fuse(before)
+    assert [node for stage in after for node in stage.nodes] == [node for stage in before for node in stage.nodes]
+    assert all(read < place for place, stage in enumerate(after) for read in stage.inputs)
+    assert after[-1].schema == before[-1].schema
+    readers = [read for stage in after for read in stage.inputs]
+    assert sorted(readers) == list(range(len(after) - 1)), "every stage but the last is read by one"
+    assert fuse(after) == after, "there is nothing left to join"
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from(["filter", "project", "limit", "batches"]), max_size=6))
+def test_fused_stages_make_the_same_rows(names):
+    node = _drawn(names).node
+    assert run_inline(node, fused=True).equals(run_inline(node, fused=False))
