@@ -2,6 +2,9 @@
 
     limit = floors + oversize reserve + pool        pool = ahead (at most half of it) + work
 
+An engine that is divided between several runs keeps room for their floors (`kept_for_floors`), so that what one run
+borrowed never keeps another out.
+
 Rules of this file
 - Synchronous, on one thread (asserted), no locks: every change is whole.
 - It knows no borrower: a request is a size, a kind, a rank and a bell.
@@ -48,14 +51,17 @@ class Ledger:
     limit: int
     oversize_limit: int = 0
     floors: int = 0
+    kept_for_floors: int = 0
     peak: int = 0
     _lent: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
     _requests: dict[Kind, list[Request]] = field(default_factory=lambda: {kind: [] for kind in Kind})
+    _reservations: list[Request] = field(default_factory=list)
     _thread: int = field(default_factory=threading.get_ident)
 
     @property
     def pool(self) -> int:
-        return max(0, self.limit - self.oversize_limit - self.floors)
+        floors = self.floors + sum(request.size for request in self._reservations)
+        return max(0, self.limit - self.oversize_limit - max(floors, self.kept_for_floors))
 
     @property
     def ahead_limit(self) -> int:
@@ -81,13 +87,30 @@ class Ledger:
     def reserve(self, size: int) -> bool:
         """Give `size` bytes as floors if they are there beside what is lent; say whether they were."""
         assert self._thread == threading.get_ident()
-        pool = self.pool - size
-        ahead, work = self._lent[Kind.AHEAD], self._lent[Kind.WORK]
-        if pool < ahead + work or ahead > pool // 2:
+        if self._reservations or not self._fits(size):
             return False
         self.floors += size
         self._note()
         return True
+
+    def ask_floors(self, request: Request) -> None:
+        """Stand in line for floors, first come first served; what comes back meanwhile is not lent again."""
+        self._reservations.append(request)
+        self._grant()
+
+    def withdraw_floors(self, request: Request) -> None:
+        """Leave that line; floors already given are taken back."""
+        if request.granted is not None:
+            self.release(request.granted)
+        elif request in self._reservations:
+            self._reservations.remove(request)
+            self._grant()
+
+    def _fits(self, size: int) -> bool:
+        """Whether `size` more floors leave a pool that covers what is lent."""
+        pool = self.limit - self.oversize_limit - max(self.floors + size, self.kept_for_floors)
+        ahead, work = self._lent[Kind.AHEAD], self._lent[Kind.WORK]
+        return pool >= ahead + work and ahead <= pool // 2
 
     def release(self, size: int) -> None:
         """Take floors back."""
@@ -156,6 +179,12 @@ class Ledger:
         self.peak = max(self.peak, self.used)
 
     def _grant(self) -> None:
+        while self._reservations and self._fits(self._reservations[0].size):
+            request = self._reservations.pop(0)
+            self.floors += request.size
+            self._note()
+            request.granted = request.size
+            request.ring()
         for kind in (Kind.OVERSIZE, Kind.WORK, Kind.AHEAD):
             line = self._requests[kind]
             while line and (size := self._grantable(line[0])) is not None:

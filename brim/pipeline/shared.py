@@ -15,6 +15,7 @@ from brim.io.workers.pools import WorkerPools
 from brim.limits import Limits
 from brim.operators.user_function import UserFunction
 from brim.pipeline.allot import OVERSIZE_SHARE
+from brim.pipeline.ledger import Kind, Request
 from brim.pipeline.nodes import Node
 from brim.pipeline.plan import Plan
 from brim.pipeline.planner import plan, process_functions, worker_count
@@ -38,18 +39,20 @@ class Shared:
     screen: anyio.Lock = field(default_factory=anyio.Lock)
     _bases: dict[UserFunction, int] = field(default_factory=dict)
     _line: anyio.Lock = field(default_factory=anyio.Lock)
-    _released: anyio.Event = field(default_factory=anyio.Event)
+
+    def __post_init__(self) -> None:
+        ledger = self.world.ledger
+        ledger.kept_for_floors = ledger.limit // 2 if self.runs > 1 else 0
 
     async def admit(self, node: Node) -> Plan:
         """A plan of `node` whose floors are reserved."""
+        weights = await self._weigh_workers(node)  # may take long, so nobody waits behind it
         async with self._line:
-            await self._start_workers(node)
+            self._forget_ended_workers()
+            for function, weight in weights.items():
+                await self._reserve_workers(node, function, weight)
             planned = plan(node, self.limits, base=sum(self._bases.values()), runs=self.runs)
-            while not self.world.ledger.reserve(planned.allotment.floors):
-                if self.limits.admission == "refuse":
-                    raise BudgetTooSmall(self.limits.memory + planned.allotment.floors, self.limits.memory)
-                self._released = anyio.Event()
-                await self._released.wait()
+            await self._reserve(planned.allotment.floors)
             self.running += 1
             return planned
 
@@ -57,32 +60,56 @@ class Shared:
         """Give back what `admit` reserved: the run has ended."""
         self.running -= 1
         self.world.ledger.release(planned.allotment.floors)
-        self._released.set()
 
     def alone(self) -> bool:
         """Whether one run has the engine for itself."""
         return self.running <= 1
 
-    async def _start_workers(self, node: Node) -> None:
-        """Start and measure the workers of functions not seen before, and reserve what they weigh."""
-        self._forget_ended_workers()
-        for function in process_functions(node):
-            if function in self._bases:
-                continue
-            base = worker_count(function, self.limits) * await self.pools.measure(function)
-            plan(node, self.limits, base=base + sum(self._bases.values()), runs=self.runs)  # refuses what cannot fit
-            ledger = self.world.ledger
-            # the reserve shrinks first: a run that fits alone would else wait for room that only it can make
-            ledger.oversize_limit = (ledger.limit - sum(self._bases.values()) - base) // OVERSIZE_SHARE
-            while not ledger.reserve(base):
-                self._released = anyio.Event()
-                await self._released.wait()
-            self._bases[function] = base
+    async def _weigh_workers(self, node: Node) -> dict[UserFunction, int]:
+        """What the workers of each function of `node` weigh; one of each is started where none lives."""
+        alive = self._alive()
+        return {
+            function: self._bases[function]
+            if function in self._bases and function in alive
+            else worker_count(function, self.limits) * await self.pools.measure(function)
+            for function in process_functions(node)
+        }
+
+    async def _reserve_workers(self, node: Node, function: UserFunction, weight: int) -> None:
+        if function in self._bases:
+            return
+        plan(node, self.limits, base=weight + sum(self._bases.values()), runs=self.runs)  # refuses what can never fit
+        self._bases[function] = weight
+        self._share_oversize()  # the reserve shrinks first, or it could keep the workers out for ever
+        try:
+            await self._reserve(weight)
+        except BaseException:
+            del self._bases[function]
             self._share_oversize()
+            raise
+
+    async def _reserve(self, size: int) -> None:
+        """Reserve `size` bytes as floors, in the order of coming; `BudgetTooSmall` where the engine does not wait."""
+        ledger = self.world.ledger
+        if ledger.reserve(size):
+            return
+        if self.limits.admission == "refuse":
+            raise BudgetTooSmall(self.limits.memory + size, self.limits.memory, "wait until another run has ended")
+        rung = anyio.Event()
+        request = Request(Kind.WORK, size, 0, rung.set)
+        ledger.ask_floors(request)
+        try:
+            await rung.wait()
+        except BaseException:
+            ledger.withdraw_floors(request)
+            raise
+
+    def _alive(self) -> set[UserFunction]:
+        return {pool.function for pool in self.pools.pools if pool.facts}
 
     def _forget_ended_workers(self) -> None:
         """Give back what workers that have been ended since weighed."""
-        alive = {pool.function for pool in self.pools.pools if pool.facts}
+        alive = self._alive()
         for function in [function for function in self._bases if function not in alive]:
             self.world.ledger.release(self._bases.pop(function))
         self._share_oversize()

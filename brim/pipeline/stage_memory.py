@@ -24,6 +24,7 @@ class StageMemory:
     window_bytes: int
     _window_used: int = 0
     _loans: set[AheadLoan | WorkLoan] = field(default_factory=set)
+    _line: anyio.Lock = field(default_factory=anyio.Lock)
     _window_changed: anyio.Event = field(default_factory=anyio.Event)
 
     @property
@@ -41,17 +42,18 @@ class StageMemory:
     async def ahead(self, size: int) -> AheadLoan:
         """As `try_ahead`, waiting; a stage without another ahead loan may take the oversize reserve."""
         await anyio.lowlevel.checkpoint()
-        if (loan := self.try_ahead(size)) is not None:
+        async with self._line:  # one loan is filled at a time, so that two do not hold half of what each needs
+            if (loan := self.try_ahead(size)) is not None:
+                return loan
+            loan = self._keep(AheadLoan(self))
+            try:
+                with self.state.clock.waiting(Waits.MEMORY):
+                    while (missing := size - loan.size) > 0:
+                        await self._fill(loan, missing)
+            except BaseException:
+                loan.repay()
+                raise
             return loan
-        loan = self._keep(AheadLoan(self))
-        try:
-            with self.state.clock.waiting(Waits.MEMORY):
-                while (missing := size - loan.size) > 0:
-                    await self._fill(loan, missing)
-        except BaseException:
-            loan.repay()
-            raise
-        return loan
 
     async def _fill(self, loan: AheadLoan, missing: int) -> None:
         """Add to `loan` from the window, else from the pool or the reserve, whichever comes first."""

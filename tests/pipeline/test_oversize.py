@@ -13,7 +13,7 @@ import simulation as sim
 from kit import InlineThreads, LoopClock
 from virtual_loop import run_virtual
 
-from brim.errors import RowTooLarge, SpillDiskFull, Stalled
+from brim.errors import RowTooLarge, SpillDiskFull
 from brim.events import Spilled
 from brim.operators.protocol import ReaderGone
 from brim.pipeline.byte_queue import ByteQueue

@@ -8,7 +8,7 @@ import pytest
 import simulation as sim
 from virtual_loop import run_virtual
 
-from brim.errors import RowTooLarge, Stalled, StageFailed
+from brim.errors import RowTooLarge, StageFailed, Stalled
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def test_of_several_failures_one_is_raised_and_the_others_are_its_notes():
                 async for _ in inboxes[0]:
                     await stage.clock.sleep(5)
             finally:
-                raise KeyError("second")  # noqa: B012 - a clean-up that fails too
+                raise KeyError("second")
 
     tree = sim.sequence([sim.Source((30,) * 5, 0.0, 3), FailsLater(1)])
 

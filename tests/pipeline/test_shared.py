@@ -160,7 +160,6 @@ def test_a_run_that_would_not_fit_alone_is_refused_whatever_the_engine_says():
     run_virtual(main)
 
 
-@pytest.mark.xfail(strict=True, raises=TimeoutError, reason="tails that others borrowed keep a run out for as long")
 def test_a_run_is_let_in_although_the_queues_of_another_are_full():
     """The engine was divided for four runs; one whose reader is slow has no right to the room of the others."""
 
@@ -177,7 +176,6 @@ def test_a_run_is_let_in_although_the_queues_of_another_are_full():
     run_virtual(main)
 
 
-@pytest.mark.xfail(strict=True, raises=TimeoutError, reason="only the end of a run wakes who waits for its floors")
 def test_a_run_is_let_in_when_work_is_repaid():
     async def main():
         shared = _shared(runs=2)
@@ -260,9 +258,6 @@ def test_whatever_workers_weigh_a_run_alone_is_let_in_or_refused_at_once():
     assert run_virtual(main) == {"in", "refused"}
 
 
-@pytest.mark.xfail(
-    strict=True, raises=TimeoutError, reason="a run waits for the weight of its workers where it must not"
-)
 def test_workers_that_do_not_fit_beside_others_are_refused_where_the_engine_says_so():
     async def main():
         shared = _shared(memory=160 * MIB, runs=1, admission="refuse", pools=Weights(60 * MIB), processes=1)
@@ -276,7 +271,6 @@ def test_workers_that_do_not_fit_beside_others_are_refused_where_the_engine_says
     run_virtual(main)
 
 
-@pytest.mark.xfail(strict=True, raises=TimeoutError, reason="a worker that is slow to start keeps everybody out")
 def test_a_run_without_workers_does_not_wait_for_the_workers_of_another_to_start():
     async def main():
         shared = _shared(pools=Weights(10 * MIB, start_s=600))

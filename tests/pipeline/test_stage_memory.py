@@ -8,7 +8,7 @@ import simulation as sim
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit import InlineThreads, LoopClock
-from virtual_loop import Hang, run_virtual
+from virtual_loop import run_virtual
 
 from brim.errors import RowTooLarge
 from brim.events import Waits
@@ -212,9 +212,6 @@ def test_whatever_is_borrowed_kept_and_cancelled_nothing_stays_lent_and_nobody_h
     assert run_virtual(main) == ((0, 0, 0), [0, 0, 0])
 
 
-@pytest.mark.xfail(
-    strict=True, raises=Hang, reason="two calls of `ahead` at once in one stage share one event; the first is lost"
-)
 def test_two_tasks_of_one_stage_may_wait_for_its_window_at_the_same_time():
     async def main():
         ledger, oversize = _world()
