@@ -1,0 +1,86 @@
+"""Inflation: what it learns, how it cuts, and that it forgets slowly."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brim.operators.inflation import PROBE_ROWS, PROBE_SHARE, Inflation
+
+ratios = st.floats(0, 100, allow_nan=False)
+
+
+def _batch(rows, width=1):
+    return pa.record_batch({f"c{number}": pa.array(range(rows), pa.int64()) for number in range(width)})
+
+
+@given(st.lists(ratios, min_size=1, max_size=30))
+def test_the_estimate_is_on_the_safe_side_of_the_mean_and_within_what_was_seen(seen):
+    inflation = Inflation(1000)
+    for ratio in seen:
+        inflation.learn(1_000_000, int(ratio * 1_000_000))
+    assert min(seen) - 1e-5 <= inflation.mean <= max(seen) + 1e-5
+    assert inflation.estimate >= inflation.mean
+
+
+@given(ratios)
+def test_what_is_always_the_same_is_estimated_as_it_is(ratio):
+    inflation = Inflation(1000)
+    for _ in range(20):
+        inflation.learn(1_000_000, int(ratio * 1_000_000))
+    assert inflation.estimate == pytest.approx(ratio, abs=1e-5)
+
+
+def test_a_rise_is_followed_quickly_and_a_fall_slowly():
+    rising, falling = Inflation(1000), Inflation(1000)
+    for inflation, before in ((rising, 1), (falling, 10)):
+        for _ in range(10):
+            inflation.learn(100, 100 * before)
+    rising.learn(100, 1_000)
+    falling.learn(100, 100)
+    assert rising.estimate > 10, "one look is enough to be safe from the next"
+    assert falling.estimate > 9
+    for _ in range(100):
+        falling.learn(100, 100)
+    assert falling.estimate < 1.5
+
+
+def test_a_batch_that_weighs_nothing_teaches_nothing():
+    inflation = Inflation(1000)
+    inflation.learn(0, 500)
+    assert inflation.mean is None
+    assert inflation.estimate == 1.0
+
+
+@given(st.integers(1, 10**9), st.integers(0, 10**9), ratios)
+def test_what_a_call_is_expected_to_hold_is_at_most_a_piece(target, read, ratio):
+    inflation = Inflation(target)
+    inflation.learn(1_000_000, int(ratio * 1_000_000))
+    assert 0 <= inflation.output_bytes(read) <= target
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 5_000), st.integers(1, 30_000), st.one_of(st.none(), ratios))
+def test_the_parts_are_the_batch_and_their_output_is_a_piece_or_one_row(rows, target, ratio):
+    batch = _batch(rows)
+    inflation = Inflation(target)
+    if ratio is not None:
+        inflation.learn(1_000_000, int(ratio * 1_000_000))
+    parts = list(inflation.cut(batch))
+    assert pa.Table.from_batches(parts, batch.schema).equals(pa.Table.from_batches([batch]))
+    for part in parts:
+        assert part.num_rows == 1 or part.nbytes * max(1.0, inflation.estimate) <= 2 * target + 16
+
+
+def test_the_first_part_is_a_probe_and_the_next_is_cut_by_what_it_taught():
+    inflation = Inflation(160_000)
+    parts = inflation.cut(_batch(100_000))
+    probe = next(parts)
+    assert probe.num_rows <= PROBE_ROWS
+    assert probe.nbytes <= 160_000 / PROBE_SHARE * 2
+    inflation.learn(probe.nbytes, 10 * probe.nbytes)
+    assert next(parts).nbytes == pytest.approx(16_000, rel=0.01)
+    inflation.learn(100, 2_000)
+    assert next(parts).nbytes < 8_000, "asked for only when the one before is done"

@@ -1,0 +1,221 @@
+"""The bridge: a kernel's pieces leave one by one, in order, and nothing is held that was not lent."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import anyio
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kit import Collected, FakeMemory, FakeStage, Feed, InlineThreads, RealThreads, drive, run_operator
+
+from brim.events import RowsFailed
+from brim.operators.protocol import ReaderGone
+from brim.operators.transform import Transform
+
+
+def rows(count, first=0):
+    return pa.record_batch({"x": np.arange(first, first + count)})
+
+
+@dataclass
+class Times:
+    """Every batch `times` times; `alive` counts pieces that were made and not yet sent."""
+
+    times: int
+    made: list[int] = field(default_factory=list)
+    failures: list[RowsFailed] = field(default_factory=list)
+
+    def push(self, batch, piece_bytes):
+        for _ in range(self.times):
+            self.made.append(batch.num_rows)
+            yield pa.concat_batches([batch])
+        self.failures.append(RowsFailed("x", 1, "no"))
+
+    def finish(self, piece_bytes):
+        return iter(())
+
+    def drain_failures(self):
+        failures, self.failures = self.failures, []
+        return failures
+
+
+@dataclass
+class Total:
+    """Keeps all, and sends the sum at the end; `done` after `enough` rows."""
+
+    enough: int = 10**9
+    total: int = 0
+    seen: int = 0
+    done: bool = False
+
+    def push(self, batch, piece_bytes):
+        self.total += sum(batch["x"].to_pylist())
+        self.seen += batch.num_rows
+        self.done = self.seen >= self.enough
+        return iter(())
+
+    def finish(self, piece_bytes):
+        yield pa.record_batch({"x": [self.total]})
+
+
+batches = st.lists(st.integers(0, 40), max_size=8).map(
+    lambda sizes: [rows(size, sum(sizes[:place])) for place, size in enumerate(sizes)]
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(batches, st.integers(0, 4), st.integers(1, 4), st.booleans(), st.sampled_from([64, 1000, 10**6]))
+def test_the_pieces_leave_in_the_order_they_are_made(given_batches, times, threads, stateless, batch_bytes):
+    stage = FakeStage(batch_bytes=batch_bytes, threads=InlineThreads(threads))
+    out = run_operator(Transform(lambda: Times(times), stateless=stateless), given_batches, stage=stage)
+    got = [value for batch in out.batches for value in batch["x"].to_pylist()]
+    parts = _parts(out.batches, times)
+    assert got == [value for part in parts for _ in range(times) for value in part]
+    assert sorted(value for part in parts for value in part) == (
+        list(range(sum(map(len, given_batches)))) if times else []
+    )
+    assert stage.memory.lent == 0
+
+
+def _parts(sent, times):
+    """The parts that were pushed, from what was sent: each comes `times` times in a row."""
+    return [batch["x"].to_pylist() for batch in sent[::times]] if times else []
+
+
+def test_a_piece_is_made_only_when_the_one_before_has_been_sent():
+    kernel = Times(5)
+    seen = []
+
+    class Slow(Collected):
+        async def send(self, batch):
+            seen.append(len(kernel.made))
+            await super().send(batch)
+
+    async def main():
+        await Transform(lambda: kernel).run([Feed([rows(10)])], Slow(), FakeStage())
+
+    anyio.run(main)
+    assert seen == [1, 2, 3, 4, 5]
+
+
+def test_a_call_behind_the_head_makes_its_first_piece_only():
+    kernel = Times(9)
+    most = []
+
+    class Blocked(Collected):
+        async def send(self, batch):
+            await anyio.sleep(0.01)
+            most.append(len(kernel.made))
+            await super().send(batch)
+
+    async def main():
+        stage = FakeStage(threads=InlineThreads(3))
+        await Transform(lambda: kernel, stateless=True).run([Feed([rows(10, n) for n in range(3)])], Blocked(), stage)
+
+    anyio.run(main)
+    assert most[0] == 3, "the head's first, and one each of the two behind it"
+
+
+def test_a_kernel_with_state_is_asked_for_the_rest_at_the_end_and_is_new_in_each_run():
+    operator = Transform(Total)
+    for _ in range(2):
+        assert run_operator(operator, [rows(4), rows(3, 4)]).table()["x"].to_pylist() == [21]
+
+
+def test_a_kernel_that_has_enough_ends_the_reading():
+    feed = Feed([rows(4) for _ in range(10)])
+
+    async def main():
+        out = Collected()
+        await Transform(lambda: Total(enough=4)).run([feed], out, FakeStage())
+        return out.batches
+
+    assert anyio.run(main) == []
+    assert feed.taken == 1
+
+
+def test_several_calls_compute_at_once_in_threads():
+    barrier = threading.Barrier(3)
+
+    class Together:
+        def push(self, batch, piece_bytes):
+            barrier.wait(5)  # broken unless three are here at the same time
+            yield batch
+
+        def finish(self, piece_bytes):
+            return iter(())
+
+    stage = FakeStage(threads=RealThreads(3))
+    out = run_operator(Transform(Together, stateless=True), [rows(1, n) for n in range(6)], stage=stage)
+    assert out.table()["x"].to_pylist() == list(range(6))
+
+
+def test_calls_beyond_the_window_wait_until_something_is_repaid():
+    memory = FakeMemory(window_bytes=1_000)
+    stage = FakeStage(memory=memory, threads=InlineThreads(4), batch_bytes=10_000)
+    run_operator(Transform(lambda: Times(1), stateless=True), [rows(100, n) for n in range(9)], stage=stage)
+    assert memory.peak <= 2 * 800, "one call's input and output"
+    assert memory.lent == 0
+
+
+@pytest.mark.parametrize("stateless", [False, True])
+def test_what_a_kernel_raises_comes_out_and_its_loans_come_back_with_the_stage(stateless):
+    class Broken:
+        def push(self, batch, piece_bytes):
+            yield batch
+            raise ValueError("no")
+
+        def finish(self, piece_bytes):
+            return iter(())
+
+    with pytest.raises((ValueError, BaseExceptionGroup)) as failed:
+        run_operator(Transform(Broken, stateless=stateless), [rows(3)])
+    assert isinstance(failed.value, ValueError) or failed.group_contains(ValueError)
+
+
+@pytest.mark.parametrize("stateless", [False, True])
+def test_a_reader_that_leaves_ends_the_reading(stateless):
+    feed = Feed([rows(1, n) for n in range(100)])
+
+    async def main():
+        with pytest.raises((ReaderGone, BaseExceptionGroup)) as left:
+            await Transform(lambda: Times(1), stateless=stateless).run([feed], Collected(limit=3), FakeStage())
+        assert isinstance(left.value, ReaderGone) or left.group_contains(ReaderGone)
+
+    anyio.run(main)
+    assert feed.taken < 10
+
+
+def test_rows_a_kernel_left_out_are_told():
+    stage = FakeStage()
+
+    async def main():
+        await drive(Transform(lambda: Times(1)), [rows(3), rows(3)], stage=stage)
+
+    anyio.run(main)
+    assert stage.facts
+    assert set(stage.facts) == {RowsFailed("x", 1, "no")}
+
+
+def test_a_piece_that_pins_much_more_than_itself_is_copied():
+    class Few:
+        def push(self, batch, piece_bytes):
+            yield batch.slice(0, 1)
+
+        def finish(self, piece_bytes):
+            return iter(())
+
+    (piece,) = run_operator(Transform(Few), [rows(1)]).batches
+    assert piece.get_total_buffer_size() < 5_000
+    (piece, *_) = run_operator(Transform(Few), [rows(100_000)], stage=FakeStage(batch_bytes=10**7)).batches
+    assert piece.get_total_buffer_size() < 5_000
+
+
+def test_what_it_says_it_holds_is_a_batch_and_its_window():
+    operator = Transform(Total)
+    assert operator.floor_bytes(1_000) == 1_000 + operator.window_bytes(1_000) == 3_000
