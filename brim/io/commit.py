@@ -56,9 +56,8 @@ class Target:
         if above is not None and not above.is_dir():
             raise PlanError(f"{self.writer}: {self.path} would lie below {above}, which is a file")
         if self.mode == "create" and self.path.exists() and (self.is_file or any(self.path.iterdir())):
-            raise PlanError(
-                f'{self.writer}: {self.path} exists; use mode="overwrite" or mode="append", or another path'
-            )
+            modes = 'mode="overwrite"' if self.is_file else 'mode="overwrite" or mode="append"'
+            raise PlanError(f"{self.writer}: {self.path} exists; use {modes}, or another path")
         if self.mode == "overwrite" and not self.is_file:
             self._check_folder()
 

@@ -81,6 +81,8 @@ class FileSink:
     def check(self, schema: pa.Schema) -> None:
         check_partition(self.partition_by, schema, self.name)
         self.format.check(self.stored(schema), self.name)
+
+    def check_target(self) -> None:
         self.target.check()
 
     def stored(self, schema: pa.Schema) -> pa.Schema:

@@ -28,5 +28,8 @@ class Sink(Protocol):
     def check(self, schema: pa.Schema) -> None:
         """Raise `PlanError` or `SchemaMismatch` when rows of `schema` cannot be written there."""
 
+    def check_target(self) -> None:
+        """Raise `PlanError` when something is in the way of the mode. Looks at the disk; the run looks again."""
+
     def operator(self, schema: pa.Schema) -> Operator:
         """The stage that writes rows of `schema`."""

@@ -70,6 +70,8 @@ class FilesSink:
                 raise SchemaMismatch(f"{NAME}, column {column!r}", wanted, str(kind))
         if not self.target.path.name:
             raise PlanError(f"{NAME}: {self.target.path} is no folder that can be written")
+
+    def check_target(self) -> None:
         self.target.check()
 
     def operator(self, schema: pa.Schema) -> Operator:  # noqa: ARG002 - two columns are all it needs

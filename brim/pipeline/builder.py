@@ -43,6 +43,7 @@ from brim.pipeline.nodes import (
     Unpivot,
     Write,
     count,
+    depth,
 )
 from brim.pipeline.report import Report
 from brim.pipeline.running import Settings
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from brim.pipeline.engine import Engine
 
 PathLike = str | Path
+
+DEPTH_MOST = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -82,7 +85,11 @@ class Pipeline:
 
     def with_columns(self, *exprs: Expr | WhenThen, **named: Any) -> Pipeline:
         """All columns, and these beside or instead of them; each expression reads the columns that came in only."""
-        made = dict(_named_trees(exprs, named))
+        trees = _named_trees(exprs, named)
+        names = [name for name, _ in trees]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise PlanError(f"with_columns: more than one column is called {twice}; use .alias(...)")
+        made = dict(trees)
         kept = [(name, made.pop(name, Column(name))) for name in self.columns]
         return self._project("with_columns", (*kept, *made.items()))
 
@@ -133,15 +140,15 @@ class Pipeline:
 
     def unpivot(
         self,
-        on: Sequence[str],
+        on: str | Sequence[str],
         *,
-        index: Sequence[str] = (),
+        index: str | Sequence[str] = (),
         variable_name: str = "variable",
         value_name: str = "value",
     ) -> Pipeline:
         """From wide to long: a row for each of the columns `on`, with its name and value, beside those of `index`."""
         id_ = self._id("unpivot")
-        return Pipeline(Unpivot(id_, self.node, tuple(on), tuple(index), variable_name, value_name))
+        return Pipeline(Unpivot(id_, self.node, _names(on), _names(index), variable_name, value_name))
 
     def into_batches(self, rows: int) -> Pipeline:
         """The same rows, at most `rows` a batch; brim goes below it when memory asks."""
@@ -187,12 +194,19 @@ class Pipeline:
 
     def concat(self, *others: Pipeline) -> Pipeline:
         """The rows of this pipeline, then those of each of the `others`; their schemas must agree."""
+        for other in others:
+            if not isinstance(other, Pipeline):
+                raise PlanError(f"concat takes pipelines, not {type(other).__name__}; use from_arrow(...) for a table")
         nodes = (self.node, *(other.node for other in others))
+        for node in nodes:
+            _check_place(node)
         return Pipeline(Concat(f"concat-{1 + sum(map(count, nodes))}", nodes))
 
     def agg(self, *exprs: Expr, **named: Any) -> Pipeline:
         """One row of aggregates over all rows: ``p.agg(col("price").sum(), n=col("id").count())``."""
         trees = _named_trees(exprs, named)
+        if not trees:
+            raise PlanError("agg takes at least one aggregate, such as col(...).sum()")
         for name, tree in trees:
             if not has_aggregate(tree):
                 raise PlanError(f"agg: {name!r} is no aggregate; use .sum(), .count(), .mean() and the like")
@@ -282,6 +296,7 @@ class Pipeline:
         return running.stream_blocking(self, settings)
 
     def _id(self, name: str) -> str:
+        _check_place(self.node)
         return f"{name}-{1 + count(self.node)}"
 
     def _project(self, name: str, expressions: NamedTrees) -> Pipeline:
@@ -293,9 +308,9 @@ class Pipeline:
         return Pipeline(Project(self._id(name), self.node, expressions))
 
     def _write(self, sink: Sink) -> Pipeline:
-        if isinstance(self.node, Write):
-            raise PlanError("a sink is the last node of a pipeline")
-        return Pipeline(Write(f"{sink.name}-{1 + count(self.node)}", self.node, sink))
+        id_ = self._id(sink.name)
+        sink.check_target()
+        return Pipeline(Write(id_, self.node, sink))
 
     def _check(self, columns: Sequence[str], method: str) -> None:
         for name in columns:
@@ -307,3 +322,15 @@ def _named_trees(exprs: tuple[Any, ...], named: Mapping[str, Any]) -> NamedTrees
     """(name, tree) of what `select` and its siblings take: a string among `exprs` is a column's name."""
     trees: list[Tree] = [Column(expr) if isinstance(expr, str) else tree_of(expr) for expr in exprs]
     return (*((name_of(tree), tree) for tree in trees), *((name, tree_of(value)) for name, value in named.items()))
+
+
+def _names(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _check_place(below: Node) -> None:
+    """Refuse a node above a sink, and a tree too deep to be planned."""
+    if isinstance(below, Write):
+        raise PlanError(f"{below.id}: a sink is the last node of a pipeline")
+    if depth(below) >= DEPTH_MOST:
+        raise PlanError(f"{below.id}: a pipeline has at most {DEPTH_MOST} steps in a row; join filters with &")

@@ -33,6 +33,11 @@ def _check_columns(id_: str, names: tuple[str, ...], schema: pa.Schema) -> None:
             raise UnknownColumn(name, schema.names, id_)
 
 
+def _check_whole(id_: str, what: str, value: object, *, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise PlanError(f"{id_}: {what} is a whole number of at least {least}, not {value!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class Scan:
     """Rows from outside."""
@@ -109,8 +114,7 @@ class Limit:
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.rows < 0:
-            raise PlanError(f"{self.id}: a limit is at least 0, not {self.rows}")
+        _check_whole(self.id, "a limit", self.rows, least=0)
         _set(self, self.input.schema)
 
 
@@ -124,8 +128,7 @@ class Offset:
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.rows < 0:
-            raise PlanError(f"{self.id}: an offset is at least 0, not {self.rows}")
+        _check_whole(self.id, "an offset", self.rows, least=0)
         _set(self, self.input.schema)
 
 
@@ -140,8 +143,8 @@ class Sample:
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.fraction <= 1:
-            raise PlanError(f"{self.id}: a fraction lies between 0 and 1, not {self.fraction}")
+        if isinstance(self.fraction, bool) or not isinstance(self.fraction, int | float) or not 0 <= self.fraction <= 1:
+            raise PlanError(f"{self.id}: a fraction is a number between 0 and 1, not {self.fraction!r}")
         _set(self, self.input.schema)
 
 
@@ -155,8 +158,7 @@ class IntoBatches:
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.rows < 1:
-            raise PlanError(f"{self.id}: a batch has at least 1 row, not {self.rows}")
+        _check_whole(self.id, "the rows of a batch", self.rows, least=1)
         _set(self, self.input.schema)
 
 
@@ -296,4 +298,18 @@ def transform(node: Node, function: Callable[[Node], Node]) -> Node:
 
 def count(node: Node) -> int:
     """How many nodes the tree has."""
-    return 1 + sum(count(below) for below in inputs_of(node))
+    found, todo = 0, [node]
+    while todo:
+        found += 1
+        todo.extend(inputs_of(todo.pop()))
+    return found
+
+
+def depth(node: Node) -> int:
+    """How many nodes lie between a source and `node`, both counted."""
+    deepest, todo = 0, [(node, 1)]
+    while todo:
+        current, level = todo.pop()
+        deepest = max(deepest, level)
+        todo.extend((below, level + 1) for below in inputs_of(current))
+    return deepest
