@@ -119,11 +119,12 @@ class Staging:
     def _sweep(self, place: Path) -> None:
         """Remove what dead writers to the target left; put back what one had moved aside when it died."""
         names = re.compile(re.escape(self._stem) + rf"[0-9a-f]{{16}}({re.escape(_OLD)})?{re.escape(_HIDDEN)}")
-        for left in sorted(place.iterdir()):
-            match = names.fullmatch(left.name)
-            if match and match[1] and not self.target.path.exists():
+        found = filter(None, map(names.fullmatch, os.listdir(place)))  # noqa: PTH208 - names alone: the folder may be full
+        for match in sorted(found, key=lambda match: match[0]):
+            left = place / match[0]
+            if match[1] and not self.target.path.exists():
                 os.rename(left, self.target.path)  # noqa: PTH104 - one name for the three ways
-            elif match:
+            else:
                 _remove_if_dead(left)
 
     @property

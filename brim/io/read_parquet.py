@@ -10,10 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from brim.errors import CorruptInput, PlanError, TransferFailed
 from brim.events import RowsFailed
@@ -22,6 +20,7 @@ from brim.io.corrupt_input import beside, reading
 from brim.io.hive import partition_schema, partition_values
 from brim.io.normalise import check_fields, conform, plain_schema
 from brim.io.parquet_file import open_parquet
+from brim.io.parquet_footer import Footer, open_footer
 from brim.io.paths import DataFile, Paths, describe_files, find_files
 from brim.io.pieces import pieces
 from brim.io.prune import Range, may_match
@@ -134,7 +133,7 @@ class ParquetSource:
             if not self._may_hold(data):
                 continue
             try:
-                opened = _open(data.path)
+                opened = open_footer(data.path)
                 with reading(data.path, "schema"):
                     check_fields(opened.schema, self.stored_schema, f"{NAME}: {data.path}", self._origin(data))
             except (CorruptInput, TransferFailed) as error:
@@ -144,14 +143,27 @@ class ParquetSource:
                 continue
             yield from self._groups(data, opened, learned)
 
-    def _groups(self, data: DataFile, opened: _Opened, learned: _Learned) -> Iterator[RowGroup]:
+    def _groups(self, data: DataFile, opened: Footer, learned: _Learned) -> Iterator[RowGroup]:
         leaves = opened.leaves(self.stored_columns)
         with reading(data.path, "page headers"), Path(data.path).open("rb") as file:
             for index in range(opened.footer.num_row_groups):
-                group = opened.footer.row_group(index)
-                ranges = partial(self._range, data, opened, group)
-                if group.num_rows and may_match(self.predicates, ranges):
-                    yield RowGroup(self, data, opened, index, decoded_size(group, leaves, file), learned)
+                try:
+                    with reading(data.path, f"row group {index}, footer"):
+                        wanted = self._may_match(data, opened, index)
+                        size = decoded_size(opened.group(index, leaves), leaves, file) if wanted else None
+                except CorruptInput as error:
+                    if self.on_error == "raise":
+                        raise
+                    rows = DecodedSize(opened.footer.row_group(index).num_rows, 0, 0)
+                    yield RowGroup(self, data, None, index, rows, learned, beside(data.path, error))
+                    continue
+                if size is not None:
+                    yield RowGroup(self, data, opened, index, size, learned)
+
+    def _may_match(self, data: DataFile, opened: Footer, index: int) -> bool:
+        """Whether a row group has rows, and its statistics leave room for some that are wanted."""
+        ranges = partial(self._range, data, opened, index)
+        return bool(opened.footer.row_group(index).num_rows) and may_match(self.predicates, ranges)
 
     @property
     def stored_schema(self) -> pa.Schema:
@@ -169,60 +181,8 @@ class ParquetSource:
 
         return may_match(self.predicates, of_partition)
 
-    def _range(self, data: DataFile, opened: _Opened, group: Any, name: str) -> Range:
-        return Range() if name in dict(data.partition) else opened.range(group, name)
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """The footer of a file."""
-
-    path: str
-    footer: Any
-    schema: pa.Schema
-
-    def leaves(self, names: Sequence[str]) -> list[int]:
-        """The leaf columns of the top-level columns `names`."""
-        wanted = set(names)
-        paths = self.footer.schema
-        return [i for i in range(self.footer.num_columns) if _top(paths.column(i).path, wanted)]
-
-    def range(self, group: Any, name: str) -> Range:
-        """What the statistics of `group` say of a flat column."""
-        indices = [i for i in range(self.footer.num_columns) if self.footer.schema.column(i).path == name]
-        if len(indices) != 1 or name not in self.schema.names or not _ordered(self.schema.field(name).type):
-            return Range()
-        statistics = group.column(indices[0]).statistics
-        if statistics is None:
-            return Range()
-        nulls = statistics.null_count if statistics.has_null_count else None
-        if not statistics.has_min_max:
-            return Range(nulls=nulls, rows=group.num_rows)
-        try:
-            return Range(statistics.min, statistics.max, nulls, group.num_rows)
-        except (ValueError, UnicodeError, pa.ArrowException):
-            return Range(nulls=nulls, rows=group.num_rows)
-
-
-def _top(path: str, wanted: set[str]) -> bool:
-    """Whether the leaf at `path` belongs to a wanted column; names may hold dots, so every prefix is tried."""
-    parts = path.split(".")
-    return any(".".join(parts[:length]) in wanted for length in range(1, len(parts) + 1))
-
-
-def _ordered(kind: pa.DataType) -> bool:
-    """Whether Python compares values of `kind` as Arrow does, to the last digit."""
-    t = pa.types
-    if t.is_timestamp(kind) or t.is_time(kind):
-        return bool(kind.unit != "ns")
-    plain = (t.is_integer, t.is_floating, t.is_boolean, t.is_string, t.is_large_string, t.is_decimal, t.is_date)
-    return any(check(kind) for check in (*plain, t.is_binary, t.is_large_binary))
-
-
-def _open(path: str) -> _Opened:
-    """Read the footer of `path`."""
-    with reading(path, "footer"), pq.ParquetFile(path, pre_buffer=False, memory_map=False) as file:
-        return _Opened(path, file.metadata, file.schema_arrow)
+    def _range(self, data: DataFile, opened: Footer, index: int, name: str) -> Range:
+        return Range() if name in dict(data.partition) else opened.range(index, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,14 +196,14 @@ class _Look:
 
 def _look(files: Sequence[DataFile], on_error: OnError) -> _Look:
     """Read the first file's footer, all of them where files are few; with `skip` the first sound one decides."""
-    first: _Opened | None = None
+    first: Footer | None = None
     rows, trouble = 0, None
     few = len(files) <= _LOOKED_AT
     for data in files:
         if first is not None and not few:
             break
         try:
-            opened = _open(data.path)
+            opened = open_footer(data.path)
         except CorruptInput as error:
             if on_error == "raise":
                 raise
@@ -262,11 +222,12 @@ def _look(files: Sequence[DataFile], on_error: OnError) -> _Look:
     return _Look(plain_schema(first.schema), tuple(_page_bytes(first)), rows if few and trouble is None else None)
 
 
-def _page_bytes(opened: _Opened) -> Iterator[tuple[str, int]]:
-    with Path(opened.path).open("rb") as file:
+def _page_bytes(opened: Footer) -> Iterator[tuple[str, int]]:
+    with reading(opened.path, "row group 0, footer"), Path(opened.path).open("rb") as file:
         for name in opened.schema.names:
             if opened.footer.num_row_groups:
-                yield name, decoded_size(opened.footer.row_group(0), opened.leaves([name]), file).decoder_bytes
+                leaves = opened.leaves([name])
+                yield name, decoded_size(opened.group(0, leaves), leaves, file).decoder_bytes
             else:
                 yield name, 0
 
@@ -289,7 +250,7 @@ class RowGroup:
 
     source: ParquetSource
     data: DataFile
-    opened: _Opened | None
+    opened: Footer | None
     index: int
     size: DecodedSize
     learned: _Learned
@@ -307,7 +268,7 @@ class RowGroup:
     def read(self, batch_bytes: int) -> Batches:
         """Its batches; what cannot be decoded is skipped and told, or raised."""
         if self.opened is None:
-            yield RowsFailed(self.data.path, 1, self.trouble)
+            yield RowsFailed(self.data.path, max(1, self.size.rows), self.trouble)
             return
         try:
             yield from self._decode(batch_bytes)

@@ -261,7 +261,7 @@ class Stage(Protocol):
         """Around a wait for the outside: the network, a worker, a disk, an iterable of the user's."""
 
     def working(self) -> AbstractContextManager[None]:
-        """Around computing that goes on elsewhere, in a worker process; what `threads.run` computes is counted anyway."""
+        """Around computing that goes on in a worker process; what `threads.run` computes is counted anyway."""
 
 
 class Operator(Protocol):

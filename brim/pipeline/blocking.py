@@ -51,7 +51,8 @@ class BlockingBatches:
     @property
     def report(self) -> Report:
         """What the run has done so far, or in all when it has ended."""
-        return self._opened().report
+        batches = self._opened()
+        return batches.report if self._portal is None else self._portal.call(_report_of, batches)
 
     @property
     def schema(self) -> pa.Schema:
@@ -74,15 +75,17 @@ class BlockingBatches:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.__exit__(kind, error, trace)
+        try:
+            self._stack.__exit__(kind, error, trace)
+        finally:
+            self._portal = None
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> pa.RecordBatch:
         batches, portal = self._opened(), self._portal
-        assert portal is not None
-        batch = portal.call(_next_or_none, batches)
+        batch = None if portal is None else portal.call(_next_or_none, batches)
         if batch is None:
             raise StopIteration
         return batch
@@ -94,6 +97,10 @@ class BlockingBatches:
         if self._batches is None:
             raise PlanError("open the stream first: `with pipeline.stream_blocking() as batches`")
         return self._batches
+
+
+async def _report_of(batches: Batches) -> Report:
+    return batches.report
 
 
 async def _next_or_none(batches: Batches) -> pa.RecordBatch | None:

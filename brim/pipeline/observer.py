@@ -11,6 +11,8 @@ from brim.errors import Stalled
 from brim.events import BatchResized, Fact, Resource, Retried, RowsFailed, Spilled, Waits, WorkerEnded, WorkerStarted
 from brim.pipeline.chain import Chain, chain_from
 from brim.pipeline.episodes import Episode, Turn
+from brim.pipeline.gathering import Gathering, Told
+from brim.pipeline.nodes import Write
 from brim.pipeline.report import Bottleneck, OperatorReport, Report
 from brim.pipeline.run import Run
 from brim.pipeline.snapshot import StageSnapshot, snapshot
@@ -31,6 +33,7 @@ class Observer:
     failed_rows: Counter[str] = field(default_factory=Counter)
     texts: dict[str, None] = field(default_factory=dict)
     spilled_bytes: int = 0
+    _gathering: Gathering = field(default_factory=Gathering)
     _episodes: dict[int, Episode] = field(default_factory=dict)
     _chains: dict[int, Chain] = field(default_factory=dict)
     _blocked: dict[int, float] = field(default_factory=dict)
@@ -42,17 +45,18 @@ class Observer:
         match fact:
             case Retried(what=what, attempt=attempt, wait_s=wait_s, reason=reason):
                 self.retries[operator_id] += 1
-                self._event("download.retry", operator_id, what=what, attempt=attempt, wait_s=wait_s, cause=reason)
+                fields = {"what": what, "attempt": attempt, "wait_s": wait_s, "cause": reason}
+                self._gather("download.retry", operator_id, {}, **fields)
             case RowsFailed(what=what, rows=rows, reason=reason):
                 self.failed_rows[operator_id] += rows
                 if len(self.texts) < ERROR_TEXTS:
                     self.texts.setdefault(f"{operator_id}: {what}: {reason}")
-                self._event("row.error", operator_id, what=what, rows=rows, cause=reason)
+                self._gather("row.error", operator_id, {"rows": rows}, what=what, cause=reason)
             case Spilled(size=size, read=read):
                 self.spilled_bytes += 0 if read else size
-                self._event("spill.read" if read else "spill.write", operator_id, bytes=size)
+                self._gather("spill.read" if read else "spill.write", operator_id, {"bytes": size})
             case BatchResized(rows=rows, reason=reason):
-                self._event("batch.resize", operator_id, rows=rows, cause=reason)
+                self._gather("batch.resize", operator_id, {}, rows=rows, cause=reason)
             case WorkerStarted(function=function, pid=pid, base_bytes=base, start_s=start_s):
                 self._event("worker.start", operator_id, function=function, pid=pid, base_bytes=base, start_s=start_s)
             case WorkerEnded(function=function, pid=pid, reason=reason):
@@ -62,6 +66,7 @@ class Observer:
         """Look at every stage: open and close episodes, and note who caused the waiting."""
         assert self.run is not None
         last, self._last_tick = self._last_tick, now
+        self._tell(self._gathering.due(now))
         for index, state in enumerate(self.run.states):
             if state.clock.started is None:
                 continue
@@ -88,10 +93,13 @@ class Observer:
         assert self.run is not None
         for index, episode in self._episodes.items():
             self._turn(index, episode, episode.close())
+        self._tell(self._gathering.rest(self._now()))
         if isinstance(error, Stalled):
             self._event("stall", "", picture=error.picture)
         outcome = "ok" if error is None else type(error).__name__
-        self._event("run.stop", "", outcome=outcome, rows=self.run.output.statistics().rows)
+        last = snapshot(self.run).stages[-1]
+        rows = last.rows_in if isinstance(self.run.plan.planned, Write) else last.rows_out
+        self._event("run.stop", "", outcome=outcome, rows=rows)
 
     def report(self, run: Run, rows: int, memory: int, peak_process_bytes: int) -> Report:
         """The report of `run` as it stands."""
@@ -107,6 +115,17 @@ class Observer:
             errors=tuple(self.texts),
             memory=memory,
         )
+
+    def _gather(self, event: str, operator_id: str, sums: dict[str, int], **fields: Any) -> None:
+        self._tell(self._gathering.add(self._now(), event, operator_id, sums, **fields))
+
+    def _tell(self, told: list[Told]) -> None:
+        for event, operator_id, fields in told:
+            self._event(event, operator_id, **fields)
+
+    def _now(self) -> float:
+        assert self.run is not None
+        return self.run.consumer.clock.now()
 
     def _operator(self, stage: StageSnapshot) -> OperatorReport:
         return OperatorReport(

@@ -123,6 +123,20 @@ def parquet_flipped_length(at: Place):
 
 @fails(
     "Parquet",
+    "a footer that contradicts itself (of which pyarrow alone would end the process)",
+    brim.CorruptInput,
+    r"a\.parquet, row group 0, footer: Definition level histogram size mismatch",
+)
+def parquet_footer_contradicts(at: Place):
+    data = parquet(l=[[1]] * 10)
+    start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    four_levels, three_levels = b"\x46\x00\x00\x00\x14", b"\x36\x00\x00\x14"
+    footer = data[start:-8].replace(four_levels, three_levels)
+    return brim.read_parquet(at.file("a.parquet", data[:start] + footer + len(footer).to_bytes(4, "little") + b"PAR1"))
+
+
+@fails(
+    "Parquet",
     "a second file that lacks a column",
     brim.SchemaMismatch,
     r"b\.parquet, column 'm': expected int64 as in .*a\.parquet",

@@ -17,10 +17,11 @@ def _observed(tree, **options):
     observer = Observer("run-1", lambda event, fields: events.append({"event": event, **fields}))
 
     async def main():
-        return await sim.simulate(tree, observer=observer, on_run=observer.begin, **options)
+        outcome = await sim.simulate(tree, observer=observer, on_run=observer.begin, **options)
+        observer.end(outcome.error)
+        return outcome
 
     outcome = run_virtual(main)
-    observer.end(outcome.error)
     return events, observer.report(outcome.run, len(outcome.values), 1 << 20, 0), outcome
 
 
@@ -109,9 +110,12 @@ def test_facts_become_events_and_counts():
         (WorkerStarted("f", 1, 2, 0.3), "worker.start"),
         (WorkerEnded("f", 1, "stop"), "worker.stop"),
     ]
-    for fact, _ in facts:
-        observer.fact("Source-0", fact)
 
+    async def tell():
+        for fact, _ in facts:
+            observer.fact("Source-0", fact)
+
+    anyio.run(tell)
     assert [event for event, _ in events[1:]] == [event for _, event in facts]
     assert all(fields["run_id"] == "run-1" and fields["operator"] == "Source" for _, fields in events[1:])
     report = observer.report(run, 0, 0, 0)

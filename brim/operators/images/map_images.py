@@ -49,7 +49,7 @@ class MapImages:
         open_column, most = self._columns(passing, piece_bytes)
         start, size, column = 0, 0, open_column(min(most, batch.num_rows))
         for row, value in enumerate(self._values(batch.column(self.column))):
-            more = weight(value)
+            more = weight(value) + (self._slot_bytes if value is None else 0)
             whole = size + more + passing.slice(start, row - start + 1).nbytes
             if row > start and (row - start == most or whole > piece_bytes):
                 piece = self._piece(passing.slice(start, row - start), column)
@@ -83,10 +83,14 @@ class MapImages:
     def _columns(self, passing: pa.RecordBatch, piece_bytes: int) -> tuple[Callable[[int], Column], int]:
         """What makes the output column of a piece, and the most rows of a piece."""
         type_ = self.schema.field(self.output).type
-        row_bytes = passing.nbytes // max(1, passing.num_rows) + (
-            type_.storage_type.list_size if is_tensor(type_) else 0
-        )
+        row_bytes = passing.nbytes // max(1, passing.num_rows) + self._slot_bytes
         return column_of(type_), max(1, piece_bytes // max(1, row_bytes))
+
+    @property
+    def _slot_bytes(self) -> int:
+        """What a row takes that has no image: in a tensor as much as one that has."""
+        type_ = self.schema.field(self.output).type
+        return int(type_.storage_type.list_size) if is_tensor(type_) else 0
 
     def _values(self, images: pa.Array) -> Iterator[Any]:
         """What the steps make of each row, None for null."""
