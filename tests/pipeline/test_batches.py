@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import warnings
 from contextlib import suppress
 
 import anyio
@@ -215,3 +217,56 @@ def test_a_pipeline_that_is_refused_leaves_its_engine_closed(tmp_path):
         assert len(asyncio.all_tasks()) == 1
 
     _run(main, tmp_path)
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the ledger's own assertion is what comes out")
+def test_an_engine_that_was_opened_in_another_loop_says_so(tmp_path):
+    async def elsewhere(engine):
+        async with asyncio.timeout(5):
+            await engine.run(brim.range(3))
+
+    async def main():
+        async with brim.Engine(memory="64MiB", spill_dir=tmp_path) as engine:
+            with pytest.raises(brim.BrimError, match="loop"):
+                await asyncio.to_thread(asyncio.run, elsewhere(engine))
+
+    asyncio.run(main())
+
+
+def test_an_engine_is_opened_once_and_may_be_closed_often(tmp_path):
+    async def main():
+        engine = brim.Engine(memory="64MiB", spill_dir=tmp_path)
+        await engine.aclose()
+        engine = brim.Engine(memory="64MiB", spill_dir=tmp_path)
+        async with engine:
+            with pytest.raises(brim.PlanError, match="opened once"):
+                await engine.open()
+            assert (await engine.run(brim.range(3))).rows == 3
+            await asyncio.gather(engine.aclose(), engine.aclose())
+        await engine.aclose()
+        with pytest.raises(brim.BrimError, match="not open"):
+            engine.stats()
+        with pytest.raises(brim.PlanError, match="opened once"):
+            await engine.open()
+
+    _run(main, tmp_path)
+
+
+def test_a_process_forked_from_one_with_an_open_engine_leaves_it_alone(tmp_path):
+    """The child ends without closing anything: no file of the parent goes, and its run goes on."""
+
+    async def main():
+        async with brim.range(9_000_000).stream(memory="64MiB", spill_dir=tmp_path) as batches:
+            rows = (await anext(batches)).num_rows
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads is what is tested
+                child = os.fork()
+            if not child:
+                gc.collect()
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+            async for batch in batches:
+                rows += batch.num_rows
+        return rows
+
+    assert _run(main, tmp_path) == 9_000_000
