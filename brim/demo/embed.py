@@ -16,7 +16,7 @@ LENGTH = 3 * COLOURS + EDGES
 Floats = npt.NDArray[np.float32]
 
 
-@brim.udf(returns=pa.list_(pa.float32(), LENGTH), batch_size=64, concurrency=2)  # type: ignore[untyped-decorator]
+@brim.udf(returns=pa.list_(pa.float32(), LENGTH), batch_size=64, concurrency=2)
 def embed(thumbs: Any) -> pa.Array:
     """A vector of length 1 for each thumbnail: Arrow tensors in, Arrow lists out. Runs in two worker processes."""
     vectors = [vector(pixels) for pixels in thumbs.to_numpy_ndarray()]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -72,6 +72,12 @@ class UserClass:
         return f"<{self.declared.kind} class {self.declared.name}, backend {self.declared.backend}>"
 
 
+class Columns(Protocol):
+    """What `udf` and `row_udf` give: a decorator, or what was decorated, to be called on expressions."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any: ...
+
+
 def udf(
     function: Callable[..., Any] | None = None,
     /,
@@ -87,7 +93,7 @@ def udf(
     retries: int = 0,
     timeout_s: float | None = None,
     rate_limit: float | str | None = None,
-) -> Any:
+) -> Columns:
     """Make a function of Arrow arrays, or a class with such a `__call__`, a column function.
 
     With `on_error` other than ``"raise"`` a function may see a row again: a batch that fails is split until the row
@@ -99,7 +105,7 @@ def udf(
         batch_size: the most rows of a call; brim goes below it when memory asks.
         concurrency: batches under way at once; by default as many as the engine has processes or threads.
         backend: ``"process"`` (for `def` and classes), ``"thread"``, ``"async"`` (for `async def`).
-        memory: what a worker needs for one call, as in ``"1GiB"``; it is measured anyway.
+        memory: what a worker needs for one call, as in ``"1GiB"``; kept with the function, not used yet.
         gpus: devices of a worker, set as CUDA_VISIBLE_DEVICES; a fraction shares one.
         on_error: ``"raise"`` ends the run, ``"null"`` makes the row's value null, ``"drop"`` leaves the row out.
         dead_letter: a folder for the rows that failed, with error and traceback, in Parquet.
@@ -140,7 +146,7 @@ def row_udf(
     retries: int = 0,
     timeout_s: float | None = None,
     rate_limit: float | str | None = None,
-) -> Any:
+) -> Columns:
     """Make a function of one row's Python values a column function; a null arrives as None.
 
     As `udf`, where a call is one row: `concurrency`, `timeout_s`, `retries` and `rate_limit` count rows.
@@ -181,7 +187,7 @@ def declare(
     )
 
 
-def _decorated(function: Callable[..., Any] | None, kind: Kind, options: dict[str, Any]) -> Any:
+def _decorated(function: Callable[..., Any] | None, kind: Kind, options: dict[str, Any]) -> Columns:
     if function is None:
         return lambda decorated: _decorated(decorated, kind, options)
     if isinstance(function, UserColumn | UserClass):
