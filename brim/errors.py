@@ -178,8 +178,9 @@ class SpillDiskFull(BrimError):
         self.free_bytes = free_bytes
 
     def __str__(self) -> str:
+        needed = f"{self.needed_bytes:,} bytes to write, " if self.needed_bytes else ""
         return (
-            f"{self.folder}: {self.needed_bytes:,} bytes to write, {self.free_bytes:,} left; "
+            f"{self.folder}: {needed}{self.free_bytes:,} bytes left; "
             "free some disk, raise spill_limit or name another spill_dir"
         )
 

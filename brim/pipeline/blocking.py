@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
-from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import pyarrow as pa
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import BlockingPortal
 
 from brim.errors import PlanError
 from brim.pipeline.batches import Batches
+from brim.pipeline.own_loop import own_loop
 from brim.pipeline.report import Report
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ T = TypeVar("T")
 def block_on(name: str, function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
     """`await function(*arguments)` in a loop of its own; Ctrl-C cancels it and waits for its end."""
     refuse_in_loop(name)
-    with start_blocking_portal("asyncio", {"use_uvloop": _has_uvloop()}) as portal:
+    with own_loop() as portal:
         return portal.call(function, *arguments)
 
 
@@ -61,9 +61,7 @@ class BlockingBatches:
 
     def __enter__(self) -> Self:
         refuse_in_loop("stream")
-        self._portal = self._stack.enter_context(
-            start_blocking_portal("asyncio", {"use_uvloop": _has_uvloop()}),
-        )
+        self._portal = self._stack.enter_context(own_loop())
         try:
             self._batches = self._portal.call(self._make)
             self._stack.enter_context(self._portal.wrap_async_context_manager(self._batches))
@@ -105,7 +103,3 @@ async def _report_of(batches: Batches) -> Report:
 
 async def _next_or_none(batches: Batches) -> pa.RecordBatch | None:
     return await anext(batches, None)
-
-
-def _has_uvloop() -> bool:
-    return find_spec("uvloop") is not None

@@ -140,6 +140,7 @@ class Engine:
         self._shared: Shared | None = None
         self._tasks: TaskGroup | None = None
         self._root: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = anyio.Event()
         self._closed = anyio.Event()
         self._logger: Any = None
@@ -158,7 +159,8 @@ class Engine:
             raise PlanError("an engine is opened once; make another one")
         self._logger = event_logger()
         opened = anyio.Event()
-        self._root = asyncio.get_running_loop().create_task(self._live(opened), name="brim engine")
+        self._loop = asyncio.get_running_loop()
+        self._root = self._loop.create_task(self._live(opened), name="brim engine")
         self._root.add_done_callback(lambda _: self._closed.set())
         try:
             await opened.wait()
@@ -216,9 +218,10 @@ class Engine:
 
     async def _sample(self, shared: Shared) -> None:
         """Measure the process tree ten times a second."""
-        start = await anyio.to_thread.run_sync(machine.tree_bytes)
+        thread = anyio.CapacityLimiter(1)  # its own, so that a host that is busy in threads does not blind it
+        start = await anyio.to_thread.run_sync(machine.tree_bytes, limiter=thread)
         while True:
-            grown = await anyio.to_thread.run_sync(machine.tree_bytes) - start
+            grown = await anyio.to_thread.run_sync(machine.tree_bytes, limiter=thread) - start
             shared.growth, shared.peak_growth = grown, max(shared.peak_growth, grown)
             await anyio.sleep(SAMPLE_S)
 
@@ -230,6 +233,8 @@ class Engine:
     def begin(self, pipeline: Pipeline) -> Job:
         """Start a run of `pipeline` in the engine's task group; the job tells how it goes."""
         shared = self._opened()
+        if self._loop is not asyncio.get_running_loop():
+            raise PlanError("the engine was opened in another event loop; make one for each loop")
         assert self._tasks is not None
         self._runs_begun += 1
         observer = Observer(f"run-{id(self):x}-{self._runs_begun}", self._emit)

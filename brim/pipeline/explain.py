@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from brim.errors import BudgetTooSmall
 from brim.limits import Limits
 from brim.pipeline.lower import detail_of
@@ -38,18 +40,32 @@ def _declared(node: Node) -> list[str]:
 
 
 def _stages(planned: Plan) -> list[str]:
-    lines = []
+    lines, used_twice = [], _used_twice(planned.declared)
     for stage in planned.stages:
         reads = ", ".join(planned.stages[i].id for i in stage.inputs)
-        twice = " (computed twice)" if "#" in stage.id else ""
+        again = "#" in stage.id and stage.id.partition("#")[0].partition(".")[0] in used_twice
+        twice = " (computed twice)" if again else ""
         lines.append(f"{stage.id}{twice}: {stage.detail}" + (f"  ← {reads}" if len(stage.inputs) > 1 else ""))
     return lines
+
+
+def _used_twice(node: Node) -> set[str]:
+    """Ids of nodes that stand more than once in the tree; two that differ may share an id."""
+    places: Counter[int] = Counter()
+    ids: dict[int, str] = {}
+    todo = [node]
+    while todo:
+        current = todo.pop()
+        places[id(current)] += 1
+        ids[id(current)] = current.id
+        todo.extend(inputs_of(current))
+    return {ids[key] for key, times in places.items() if times > 1}
 
 
 def _sum(shares: Allotment, base: int) -> list[str]:
     rows = [
         ("memory", shares.given, "given"),
-        ("- base", base, "worker processes" if base else "no worker processes"),
+        ("- base", base, "worker processes, estimated until they are measured" if base else "no worker processes"),
         ("- pad", shares.pad, "fragmentation, Python objects, sockets"),
         ("= ledger", shares.ledger, ""),
         ("  floors", shares.floors, f"batches of {format_size(shares.batch_bytes)}"),

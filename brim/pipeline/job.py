@@ -37,6 +37,7 @@ class Job:
     error: BaseException | None = None
     rows: int = 0
     _stopping: bool = False
+    _kept: int = 0
     _turn: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True))
     _scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     _ready: anyio.Event = field(default_factory=anyio.Event)
@@ -70,10 +71,21 @@ class Job:
             if self._stopping:
                 self.run.output.close_reader()
         if plan is not None:
-            self.shared.release(plan)
+            self._release(plan)
         self._ready.set()
         self._ended.set()
         self.on_end(self)
+
+    def _release(self, plan: Plan) -> None:
+        """Give the floors back; what lies in the output still has its own until it is taken or nobody reads."""
+        held = self.run is not None and self.run.output.held_bytes > 0
+        self._kept = plan.allotment.floor_bytes if held else 0
+        self.shared.release(plan, self._kept)
+
+    def _release_kept(self) -> None:
+        if self.ended:
+            kept, self._kept = self._kept, 0
+            self.shared.release_kept(kept)
 
     @property
     def ended(self) -> bool:
@@ -100,6 +112,7 @@ class Job:
                 batch = await self.run.output.__anext__()
         except StopAsyncIteration:
             await self._ended.wait()
+            self._release_kept()
             if self.error is not None:
                 raise self.error from self.error.__cause__
             raise
@@ -124,6 +137,7 @@ class Job:
         if self.run is not None:
             self.run.output.close_reader()
         self._scope.cancel()
+        self._release_kept()
 
     def snapshot(self) -> RunSnapshot | None:
         """How the run stands now; None before it is admitted."""

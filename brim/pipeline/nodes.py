@@ -47,6 +47,8 @@ class Scan:
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
+        if not self.source.schema.names:
+            raise PlanError(f"{self.id}: {self.source.place} has no columns, and so no rows to run with")
         _set(self, self.source.schema)
 
 

@@ -35,7 +35,8 @@ def plan(node: Node, limits: Limits, *, base: int = 0, runs: int = 1) -> Plan:
     stages = fuse(lower(planned, limits))
     check(stages)
     operators = [stage.operator for stage in stages]
-    remedy = 'use backend="thread" for user functions' if base else ""
+    ways = (['use backend="thread" for user functions'] if base else []) + (["a smaller max_runs"] if runs > 1 else [])
+    remedy = ", or ".join(ways)
     shares = allot(operators, limits.memory, base=base, runs=runs, batch_bytes=limits.batch_bytes, remedy=remedy)
     return Plan(node, planned, stages, shares)
 

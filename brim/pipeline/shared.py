@@ -6,6 +6,7 @@ to end, or is refused; one that would not fit alone is a `BudgetTooSmall` at onc
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import anyio
@@ -37,7 +38,9 @@ class Shared:
     peak_growth: int = 0
     running: int = 0
     screen: anyio.Lock = field(default_factory=anyio.Lock)
+    _weights: dict[UserFunction, int] = field(default_factory=dict)
     _bases: dict[UserFunction, int] = field(default_factory=dict)
+    _users: Counter[UserFunction] = field(default_factory=Counter)
     _line: anyio.Lock = field(default_factory=anyio.Lock)
 
     def __post_init__(self) -> None:
@@ -51,40 +54,52 @@ class Shared:
             self._forget_ended_workers()
             for function, weight in weights.items():
                 await self._reserve_workers(node, function, weight)
-            planned = plan(node, self.limits, base=sum(self._bases.values()), runs=self.runs)
+            planned = plan(node, self.limits, base=self._base, runs=self.runs)
             await self._reserve(planned.allotment.floors)
             self.running += 1
+            self._users.update(dict.fromkeys(weights, 1))
             return planned
 
-    def release(self, planned: Plan) -> None:
-        """Give back what `admit` reserved: the run has ended."""
+    def release(self, planned: Plan, kept: int = 0) -> None:
+        """Give back what `admit` reserved but for `kept` bytes: the run has ended, its workers serve nobody."""
         self.running -= 1
-        self.world.ledger.release(planned.allotment.floors)
+        self._users.subtract(process_functions(planned.declared))
+        self.world.ledger.release(planned.allotment.floors - kept)
+
+    def release_kept(self, size: int) -> None:
+        """Give back what was kept."""
+        self.world.ledger.release(size)
 
     def alone(self) -> bool:
         """Whether one run has the engine for itself."""
         return self.running <= 1
 
+    @property
+    def _base(self) -> int:
+        """What all workers weigh."""
+        return sum(self._bases.values())
+
     async def _weigh_workers(self, node: Node) -> dict[UserFunction, int]:
         """What the workers of each function of `node` weigh; one of each is started where none lives."""
-        alive = self._alive()
-        return {
-            function: self._bases[function]
-            if function in self._bases and function in alive
-            else worker_count(function, self.limits) * await self.pools.measure(function)
-            for function in process_functions(node)
-        }
+        functions = process_functions(node)
+        for function in functions:
+            if function not in self._weights or function not in self._alive():
+                self._weights[function] = worker_count(function, self.limits) * await self.pools.measure(function)
+        return {function: self._weights[function] for function in functions}
 
     async def _reserve_workers(self, node: Node, function: UserFunction, weight: int) -> None:
-        if function in self._bases:
+        """Reserve what is not yet: a function that several runs use at once has workers in each."""
+        before = self._bases.get(function, 0)
+        more = max(0, weight * (self._users[function] + 1) - before)
+        if not more:
             return
-        plan(node, self.limits, base=weight + sum(self._bases.values()), runs=self.runs)  # refuses what can never fit
-        self._bases[function] = weight
+        plan(node, self.limits, base=more + self._base, runs=self.runs)  # refuses what can never fit
+        self._bases[function] = before + more
         self._share_oversize()  # the reserve shrinks first, or it could keep the workers out for ever
         try:
-            await self._reserve(weight)
+            await self._reserve(more)
         except BaseException:
-            del self._bases[function]
+            self._bases[function] = before
             self._share_oversize()
             raise
 
@@ -108,12 +123,13 @@ class Shared:
         return {pool.function for pool in self.pools.pools if pool.facts}
 
     def _forget_ended_workers(self) -> None:
-        """Give back what workers that have been ended since weighed."""
+        """Give back what workers weighed that serve nobody and have been ended since."""
         alive = self._alive()
-        for function in [function for function in self._bases if function not in alive]:
+        for function in [function for function in self._bases if function not in alive and not self._users[function]]:
             self.world.ledger.release(self._bases.pop(function))
+            self._weights.pop(function, None)
         self._share_oversize()
 
     def _share_oversize(self) -> None:
         ledger = self.world.ledger
-        ledger.oversize_limit = (ledger.limit - sum(self._bases.values())) // OVERSIZE_SHARE
+        ledger.oversize_limit = (ledger.limit - self._base) // OVERSIZE_SHARE

@@ -219,7 +219,6 @@ def test_a_pipeline_that_is_refused_leaves_its_engine_closed(tmp_path):
     _run(main, tmp_path)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the ledger's own assertion is what comes out")
 def test_an_engine_that_was_opened_in_another_loop_says_so(tmp_path):
     async def elsewhere(engine):
         async with asyncio.timeout(5):

@@ -146,9 +146,6 @@ def test_ctrl_c_ends_the_run_and_comes_out_as_it_always_does(tmp_path, how):
     assert time.monotonic() - began < 5
 
 
-@pytest.mark.xfail(
-    strict=True, raises=subprocess.TimeoutExpired, reason="the thread of a stream that was not left keeps its program"
-)
 def test_a_program_that_ends_in_the_middle_of_a_stream_ends():
     code = """
 import brim

@@ -66,7 +66,6 @@ def test_workers_are_part_of_the_sum():
     assert float(base[1]) == pytest.approx(2 * WORKER_BYTES / MIB)
 
 
-@pytest.mark.xfail(strict=True, reason="what is guessed does not say so")
 def test_what_was_not_measured_says_that_it_is_an_estimate():
     function = brim.udf(lambda a: a, returns=pa.int64())
     assert "estimate" in brim.range(10).select(x=function(col("id"))).explain(memory="1GiB")
@@ -86,7 +85,6 @@ def test_what_is_declared_twice_is_computed_twice_and_says_so():
     assert re.search(r"concat-\d: 2 inputs  ← filter-2, filter-2#2", text)
 
 
-@pytest.mark.xfail(strict=True, reason="two pipelines that differ may have the same ids, and look like one used twice")
 def test_two_that_differ_are_not_said_to_be_one():
     assert "computed twice" not in brim.range(3).concat(brim.range(5)).explain(memory="128MiB")
 

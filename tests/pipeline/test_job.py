@@ -186,7 +186,6 @@ def test_a_job_abandoned_from_another_thread_ends_soon(tmp_path):
     _run(main, tmp_path)
 
 
-@pytest.mark.xfail(strict=True, reason="the floors go back when the last stage ends, whatever its queue still holds")
 def test_what_a_reader_has_not_taken_yet_is_counted_after_the_last_stage_has_ended(tmp_path):
     async def main():
         async with brim.Engine(memory="64MiB", spill_dir=tmp_path) as engine:
