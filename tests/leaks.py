@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import psutil
 def _now() -> tuple[set[int], set[str], int]:
     children = {child.pid for child in psutil.Process().children(recursive=True)}
     threads = {thread.name for thread in threading.enumerate() if thread is not threading.main_thread()}
-    return children, threads, len(os.listdir("/proc/self/fd"))
+    return children, threads, len(list(Path("/proc/self/fd").iterdir()))
 
 
 @contextmanager
@@ -29,7 +28,7 @@ def nothing_left(folder: Path, *, within_s: float = 2.0) -> Iterator[None]:
     until = time.monotonic() + within_s
     while True:
         children_now, threads_now, descriptors_now = _now()
-        files = [path for path in folder.rglob("*")] if folder.exists() else []
+        files = list(folder.rglob("*")) if folder.exists() else []
         left = (children_now - children, threads_now - threads, max(0, descriptors_now - descriptors), files)
         if not any(left):
             return

@@ -13,9 +13,9 @@ from kit import Collected, FakeStage, RealThreads, drive
 
 from brim.io.workers.pools import WorkerPools, open_pools
 from brim.limits import Limits
-from brim.operators.map_arrays import MapArrays
-from brim.operators.map_batches import MapBatches
-from brim.operators.map_rows import MapRows
+from brim.operators.user_functions.map_arrays import MapArrays
+from brim.operators.user_functions.map_batches import MapBatches
+from brim.operators.user_functions.map_rows import MapRows
 from brim.pipeline.udf import declare
 
 INT = pa.int64()

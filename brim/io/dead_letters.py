@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from brim.events import Resource
-from brim.io.commit import Staging, Target, sync_file, writing
-from brim.operators.dead_letters import Letters
+from brim.io.files.commit import Staging, Target, sync_file, writing
 from brim.operators.protocol import Stage
+from brim.operators.user_functions.dead_letters import Letters
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ import pyarrow as pa
 
 from brim.errors import PlanError, SchemaMismatch
 from brim.events import Resource
-from brim.io.columns import check_selection
-from brim.io.corrupt_input import reading
-from brim.io.normalise import check_fields, plain_schema
-from brim.io.pieces import plain_pieces
+from brim.io.files.columns import check_selection
+from brim.io.files.corrupt_input import reading
+from brim.io.files.normalise import check_fields, plain_schema
+from brim.io.files.pieces import plain_pieces
 from brim.operators.expressions.tree import Tree
 from brim.operators.protocol import Inbox, Operator, Outbox, Stage
 

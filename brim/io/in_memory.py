@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from brim.errors import PlanError, SchemaMismatch
-from brim.io.columns import check_selection
-from brim.io.corrupt_input import reading
+from brim.io.files.columns import check_selection
+from brim.io.files.corrupt_input import reading
+from brim.io.files.normalise import plain_schema
+from brim.io.files.pieces import plain_pieces
 from brim.io.from_batches import BatchesSource, batches_source
-from brim.io.normalise import plain_schema
-from brim.io.pieces import plain_pieces
 from brim.io.scan import Batches, Scan
 from brim.operators.expressions.tree import Tree
 from brim.operators.protocol import Operator

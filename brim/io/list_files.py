@@ -11,10 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from brim.errors import ObjectMissing, PlanError
-from brim.io.columns import check_selection
-from brim.io.corrupt_input import reading
-from brim.io.paths import Paths, walk_files
-from brim.io.pieces import pieces
+from brim.io.files.columns import check_selection
+from brim.io.files.corrupt_input import reading
+from brim.io.files.paths import Paths, walk_files
+from brim.io.files.pieces import pieces
 from brim.io.scan import Batches, Scan
 from brim.operators.expressions.tree import Tree
 from brim.operators.protocol import Operator

@@ -12,11 +12,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from brim.errors import CorruptInput
-from brim.io.corrupt_input import reading
-from brim.io.file_source import FileSource, Wanted, file_source
-from brim.io.normalise import check_fields, plain_schema
-from brim.io.paths import Paths, find_files
-from brim.io.pieces import plain_pieces
+from brim.io.files.corrupt_input import reading
+from brim.io.files.file_source import FileSource, Wanted, file_source
+from brim.io.files.normalise import check_fields, plain_schema
+from brim.io.files.paths import Paths, find_files
+from brim.io.files.pieces import plain_pieces
 from brim.io.scan import Batches
 from brim.io.source import OnError
 from brim.sizes import MIB

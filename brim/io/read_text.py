@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from brim.errors import CorruptInput, LimitExceeded, PlanError
 from brim.events import RowsFailed
-from brim.io.corrupt_input import reading
-from brim.io.file_source import FileSource, Wanted, file_source
-from brim.io.lines import BLOCK_BYTES, LINE_BYTES_MAX, LongLine, read_lines
-from brim.io.paths import Paths, find_files
+from brim.io.files.corrupt_input import reading
+from brim.io.files.file_source import FileSource, Wanted, file_source
+from brim.io.files.lines import BLOCK_BYTES, LINE_BYTES_MAX, LongLine, read_lines
+from brim.io.files.paths import Paths, find_files
 from brim.io.scan import Batches, Need
 from brim.io.source import OnError
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from brim.errors import PlanError
-from brim.io.file_sink import FILE_BYTES, FileSink, file_sink
+from brim.io.files.file_sink import FILE_BYTES, FileSink, file_sink
 from brim.io.sink import Mode
 
 _CODECS = ("none", "lz4", "zstd")

@@ -21,9 +21,9 @@ import pyarrow as pa
 
 from brim.errors import CorruptInput, PlanError, SchemaMismatch, UnknownColumn
 from brim.events import Resource
-from brim.io.commit import Staging, Target, sync_file, writing
-from brim.io.part_files import Part
-from brim.io.paths import local_path
+from brim.io.files.commit import Staging, Target, sync_file, writing
+from brim.io.files.part_files import Part
+from brim.io.files.paths import local_path
 from brim.io.sink import WRITTEN, Mode
 from brim.operators.protocol import Inbox, Operator, Outbox, Stage
 

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, Protocol, Self, TypeVar
 import pyarrow as pa
 
 from brim.events import Fact, Resource
-from brim.operators.user_function import UserFunction
+from brim.operators.user_functions.user_function import UserFunction
 
 T = TypeVar("T")
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import pyarrow as pa
 
 from brim.errors import PlanError, UnknownColumn
+from brim.io.csv.write_csv import csv_sink
+from brim.io.json.write_json import json_sink
+from brim.io.parquet.write_parquet import parquet_sink
 from brim.io.sink import Mode, Sink
 from brim.io.write_arrow import arrow_sink
-from brim.io.write_csv import csv_sink
 from brim.io.write_files import files_sink
-from brim.io.write_json import json_sink
-from brim.io.write_parquet import parquet_sink
 from brim.operators.expressions.aggregates import refuse_aggregates
 from brim.operators.expressions.tree import Column, Tree, has_aggregate, name_of
 from brim.pipeline import running
@@ -217,7 +217,7 @@ class Pipeline:
     def write_parquet(self, path: PathLike, **options: Any) -> Pipeline:
         """Write Parquet: one file where `path` ends in ``.parquet``, else a folder of files.
 
-        Options: `mode`, `partition_by`, and those of `brim.io.write_parquet.parquet_sink`.
+        Options: `mode`, `partition_by`, and those of `brim.io.parquet.write_parquet.parquet_sink`.
         """
         return self._write(parquet_sink(path, **options))
 

@@ -23,7 +23,7 @@ from anyio.abc import TaskGroup
 from brim.errors import BrimError, PlanError
 from brim.io import machine
 from brim.io.spill_folder import SpillFolder
-from brim.io.stores import open_stores
+from brim.io.transfers.stores import open_stores
 from brim.io.workers.pools import open_pools
 from brim.limits import Limits
 from brim.pipeline.allot import OVERSIZE_SHARE, pad_bytes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from brim.operators.user_function import UserFunction
+from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.nodes import (
     Aggregate,
     ApplyStep,

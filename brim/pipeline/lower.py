@@ -11,7 +11,7 @@ from brim.limits import Limits
 from brim.operators.aggregate import AggregateAll
 from brim.operators.concat import Concat as ConcatOperator
 from brim.operators.decompress import Decompress, DecompressColumn
-from brim.operators.download import Download, DownloadColumn
+from brim.operators.downloads.download import Download, DownloadColumn
 from brim.operators.explode import Explode as ExplodeKernel
 from brim.operators.expressions.tree import Tree, describe
 from brim.operators.filter import Filter as FilterKernel
@@ -19,16 +19,16 @@ from brim.operators.images.map_images import MapImages
 from brim.operators.images.steps import ImageSteps
 from brim.operators.into_batches import IntoBatches as IntoBatchesKernel
 from brim.operators.limit import Limit as LimitKernel
-from brim.operators.map_arrays import MapArrays
-from brim.operators.map_batches import MapBatches as MapBatchesOperator
-from brim.operators.map_rows import MapRows
 from brim.operators.offset import Offset as OffsetKernel
 from brim.operators.project import Project as ProjectKernel
 from brim.operators.protocol import Kernel, Operator
 from brim.operators.sample import Sample as SampleKernel
 from brim.operators.transform import Transform
 from brim.operators.unpivot import Unpivot as UnpivotKernel
-from brim.operators.user_function import UserFunction
+from brim.operators.user_functions.map_arrays import MapArrays
+from brim.operators.user_functions.map_batches import MapBatches as MapBatchesOperator
+from brim.operators.user_functions.map_rows import MapRows
+from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.fuse import Fused
 from brim.pipeline.nodes import (
     Aggregate,

@@ -18,7 +18,7 @@ from brim.operators.explode import exploded_schema
 from brim.operators.expressions.evaluate import infer
 from brim.operators.expressions.tree import Step, Tree
 from brim.operators.unpivot import unpivoted_schema
-from brim.operators.user_function import UserFunction
+from brim.operators.user_functions.user_function import UserFunction
 
 NamedTrees = tuple[tuple[str, Tree], ...]
 

@@ -55,6 +55,6 @@ def _run(opened: Future[BlockingPortal], options: dict[str, bool]) -> None:
 
 
 async def _stop_after_main(portal: BlockingPortal) -> None:
-    while threading.main_thread().is_alive():
+    while threading.main_thread().is_alive():  # noqa: ASYNC110 - a thread's end rings no event
         await anyio.sleep(LOOK_S)
     await portal.stop(cancel_remaining=True)

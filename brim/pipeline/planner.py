@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import reduce
 
 from brim.limits import Limits
-from brim.operators.user_function import UserFunction
+from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.allot import allot
 from brim.pipeline.check import check
 from brim.pipeline.fuse import fuse

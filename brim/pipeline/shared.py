@@ -14,7 +14,7 @@ import anyio
 from brim.errors import BudgetTooSmall
 from brim.io.workers.pools import WorkerPools
 from brim.limits import Limits
-from brim.operators.user_function import UserFunction
+from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.allot import OVERSIZE_SHARE
 from brim.pipeline.ledger import Kind, Request
 from brim.pipeline.nodes import Node

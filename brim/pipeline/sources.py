@@ -8,13 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from brim.io.csv.read_csv import csv_source
 from brim.io.from_batches import batches_source
 from brim.io.in_memory import arrow_source, pandas_source, pydict_source, pylist_source, range_source
+from brim.io.json.read_json import json_source
 from brim.io.list_files import files_source
+from brim.io.parquet.read_parquet import parquet_source
 from brim.io.read_arrow import arrow_files_source
-from brim.io.read_csv import csv_source
-from brim.io.read_json import json_source
-from brim.io.read_parquet import parquet_source
 from brim.io.read_text import text_source
 from brim.io.source import OnError, Source
 from brim.pipeline.builder import Pipeline
@@ -57,7 +57,7 @@ def read_csv(
 ) -> Pipeline:
     """Rows of CSV files; types are taken from the first megabyte unless `schema` says them, and then hold for all.
 
-    `options` are those of `brim.io.read_csv.csv_source`: delimiter, header, null values.
+    `options` are those of `brim.io.csv.read_csv.csv_source`: delimiter, header, null values.
     """
     return _scan(csv_source(path, columns=columns, schema=schema, on_error=on_error, **options))
 

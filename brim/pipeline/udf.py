@@ -15,11 +15,11 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from brim.errors import PlanError
-from brim.operators.arguments import Arguments, Constant, Slot, Taken
 from brim.operators.expressions.tree import Apply, Tree
-from brim.operators.rate_limit import parse_rate
-from brim.operators.reference import reference_to
-from brim.operators.user_function import Backend, Kind, OnError, UserFunction, is_async, name_of
+from brim.operators.user_functions.arguments import Arguments, Constant, Slot, Taken
+from brim.operators.user_functions.rate_limit import parse_rate
+from brim.operators.user_functions.reference import reference_to
+from brim.operators.user_functions.user_function import Backend, Kind, OnError, UserFunction, is_async, name_of
 from brim.pipeline.expr import Expr, WhenThen, tree_of, type_of
 from brim.sizes import parse_size
 

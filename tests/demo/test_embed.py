@@ -9,7 +9,7 @@ from PIL import Image
 
 from brim.demo.crops import NAMES, crop
 from brim.demo.embed import LENGTH, embed, vector
-from brim.operators.reference import reference_to
+from brim.operators.user_functions.reference import reference_to
 
 
 def pixels(number, seed=7):

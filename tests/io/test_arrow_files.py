@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from kit import FakeStage, run_operator
 
 from brim.errors import BrimError, CorruptInput, PlanError, SchemaMismatch
+from brim.io.parquet.read_parquet import parquet_source
+from brim.io.parquet.write_parquet import parquet_sink
 from brim.io.read_arrow import arrow_files_source
-from brim.io.read_parquet import parquet_source
 from brim.io.write_arrow import arrow_sink
-from brim.io.write_parquet import parquet_sink
 from brim.sizes import KIB, MIB, held_bytes
 
 

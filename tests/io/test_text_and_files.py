@@ -11,15 +11,15 @@ import pytest
 from kit import FakeStage, run_operator
 
 from brim.errors import CorruptInput, LimitExceeded, ObjectMissing, PlanError, SchemaMismatch, UnknownColumn
+from brim.io.csv.read_csv import csv_source
+from brim.io.csv.write_csv import csv_sink
+from brim.io.json.read_json import json_source
+from brim.io.json.write_json import json_sink
 from brim.io.list_files import files_source
-from brim.io.read_csv import csv_source
-from brim.io.read_json import json_source
+from brim.io.parquet.write_parquet import parquet_sink
 from brim.io.read_text import text_source
 from brim.io.write_arrow import arrow_sink
-from brim.io.write_csv import csv_sink
 from brim.io.write_files import files_sink
-from brim.io.write_json import json_sink
-from brim.io.write_parquet import parquet_sink
 from brim.sizes import KIB, MIB, held_bytes
 
 

@@ -9,11 +9,11 @@ import brim
 from brim import col
 from brim.limits import Limits
 from brim.operators.concat import Concat
-from brim.operators.download import DownloadColumn
-from brim.operators.map_arrays import MapArrays
-from brim.operators.map_batches import MapBatches
-from brim.operators.map_rows import MapRows
+from brim.operators.downloads.download import DownloadColumn
 from brim.operators.transform import Transform
+from brim.operators.user_functions.map_arrays import MapArrays
+from brim.operators.user_functions.map_batches import MapBatches
+from brim.operators.user_functions.map_rows import MapRows
 from brim.pipeline.lower import detail_of, lower
 from brim.pipeline.planner import optimize
 

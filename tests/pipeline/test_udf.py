@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 import pytest
 
 from brim.errors import PlanError
-from brim.operators.arguments import Arguments, Constant, Taken
 from brim.operators.expressions.tree import Apply, Column, name_of
-from brim.operators.user_function import UserFunction
+from brim.operators.user_functions.arguments import Arguments, Constant, Taken
+from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.expr import Expr, col
 from brim.pipeline.udf import UserColumn, declare, row_udf, udf
 

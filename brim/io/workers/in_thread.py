@@ -11,10 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from brim.operators.apply_function import Applied
 from brim.operators.protocol import Piece, Stage
-from brim.operators.raised import raised
-from brim.operators.user_function import UserFunction
+from brim.operators.user_functions.apply_function import Applied
+from brim.operators.user_functions.raised import raised
+from brim.operators.user_functions.user_function import UserFunction
 
 
 @dataclass(eq=False, slots=True)

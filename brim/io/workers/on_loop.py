@@ -15,14 +15,14 @@ import pyarrow as pa
 
 from brim.errors import UdfError, UdfTimeout
 from brim.events import Resource
-from brim.operators.apply_function import rows_of
-from brim.operators.attempts import may_try_again, wait_to_try_again
-from brim.operators.contract import checked_array, checked_batches
 from brim.operators.protocol import Piece, Stage
-from brim.operators.raised import is_its_own, raised
-from brim.operators.rate_limit import TokenBucket
-from brim.operators.row_results import RowResults, RowTimedOut, result_batch
-from brim.operators.user_function import UserFunction
+from brim.operators.user_functions.apply_function import rows_of
+from brim.operators.user_functions.attempts import may_try_again, wait_to_try_again
+from brim.operators.user_functions.contract import checked_array, checked_batches
+from brim.operators.user_functions.raised import is_its_own, raised
+from brim.operators.user_functions.rate_limit import TokenBucket
+from brim.operators.user_functions.row_results import RowResults, RowTimedOut, result_batch
+from brim.operators.user_functions.user_function import UserFunction
 from brim.sizes import cut
 
 DEFAULT_CONCURRENCY = 16

@@ -10,8 +10,8 @@ from types import ModuleType
 import cloudpickle
 
 from brim.errors import PlanError
-from brim.operators.reference import is_importable
-from brim.operators.user_function import UserFunction
+from brim.operators.user_functions.reference import is_importable
+from brim.operators.user_functions.user_function import UserFunction
 
 
 def pickled(function: UserFunction) -> bytes:

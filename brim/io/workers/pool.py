@@ -26,7 +26,7 @@ from brim.io.workers.process import WorkerFacts, WorkerProcess
 from brim.io.workers.request import Request
 from brim.io.workers.user_errors import error_of
 from brim.operators.protocol import Clock
-from brim.operators.user_function import UserFunction
+from brim.operators.user_functions.user_function import UserFunction
 
 SENT_AHEAD_BELOW_S = 0.25  # calls that take longer gain nothing from one that is sent ahead, and wait for it at the end
 ABANDONED_S = 5.0  # what a call nobody waits for may still take before its worker is ended

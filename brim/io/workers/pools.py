@@ -27,8 +27,8 @@ from brim.io.workers.pool import Pool
 from brim.io.workers.process import WorkerFacts
 from brim.limits import Limits
 from brim.operators.protocol import Caller, Clock, SpillSpace, Stage, Threads
-from brim.operators.raised import raised
-from brim.operators.user_function import UserFunction
+from brim.operators.user_functions.raised import raised
+from brim.operators.user_functions.user_function import UserFunction
 
 
 @dataclass(eq=False, slots=True)

@@ -30,11 +30,11 @@ from brim.io.workers.channel import BlockingChannel
 from brim.io.workers.messages import Alive, Finished, Invoke, Made, Message, Next, Raised, Ready, Start, Stop
 from brim.io.workers.own_memory import base_bytes, peak_bytes, reset_peak
 from brim.io.workers.payload import Payload, read_batch, read_bytes
-from brim.operators.apply_function import Applied
 from brim.operators.protocol import Piece
-from brim.operators.raised import raised
-from brim.operators.row_results import RowTimedOut
-from brim.operators.user_function import UserFunction
+from brim.operators.user_functions.apply_function import Applied
+from brim.operators.user_functions.raised import raised
+from brim.operators.user_functions.row_results import RowTimedOut
+from brim.operators.user_functions.user_function import UserFunction
 
 _PR_SET_PDEATHSIG = 1
 LAST_SECONDS = 0.5  # between the engine's end of the channel closing and our own end

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-from brim.operators.download import Download
+from brim.operators.downloads.download import Download
 from brim.operators.expressions.tree import Apply, Tree
 from brim.pipeline.namespaces.operand import call_tree
 

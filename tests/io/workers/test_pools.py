@@ -118,7 +118,7 @@ def test_a_batch_is_written_once_on_its_way_and_mapped_where_it_arrives():
     def wchar(process):
         return int(Path(f"/proc/{process}/io").read_text().split("wchar: ")[1].split()[0])
 
-    from brim.operators.map_arrays import MapArrays
+    from brim.operators.user_functions.map_arrays import MapArrays
     from brim.pipeline.udf import declare
 
     async def main(pools, stage):
@@ -145,7 +145,7 @@ def test_a_batch_is_written_once_on_its_way_and_mapped_where_it_arrives():
 
 def test_fifty_batches_leave_no_descriptor_on_either_side():
     async def main(pools, stage):
-        from brim.operators.map_arrays import MapArrays
+        from brim.operators.user_functions.map_arrays import MapArrays
         from brim.pipeline.udf import declare
 
         count = declare(
@@ -335,7 +335,7 @@ def test_cancelled_anywhere_a_run_leaves_nothing_and_its_workers_serve_the_next(
         return texts
 
     async def main(pools, stage):
-        from brim.operators.map_arrays import MapArrays
+        from brim.operators.user_functions.map_arrays import MapArrays
         from brim.pipeline.udf import declare
 
         function = declare(echo, "array", return_type=pa.string(), batch_size=500)

@@ -1,0 +1,1 @@
+"""CSV: typed once, then strictly."""

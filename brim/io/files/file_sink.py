@@ -1,0 +1,180 @@
+"""File sink: rows to one file, or to a folder of files, in any format.
+
+Input    batches of any size
+Output   one batch `path, rows, bytes`, a row for each file, once all are visible
+Order    kept within a file; files are numbered in order
+Holds    the batch just read, what its encoder holds, and what the format gathers before it writes: a floor of it, more
+         on loan
+Fails    with `TransferFailed` when the file system refuses; nothing is left behind then, or when the run is cancelled
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
+from typing import Protocol
+
+import anyio
+import pyarrow as pa
+
+from brim.errors import PlanError
+from brim.events import Resource
+from brim.io.files.commit import Staging, Target
+from brim.io.files.part_files import FileFormat, PartFiles
+from brim.io.files.partition import check_partition
+from brim.io.files.paths import local_path
+from brim.io.sink import WRITTEN, Mode
+from brim.operators.protocol import Inbox, Loan, Operator, Outbox, Stage
+from brim.sizes import MIB, held_bytes, parse_size
+
+FILE_BYTES = 512 * MIB
+
+
+class Format(FileFormat, Protocol):
+    """A file format as a sink needs it."""
+
+    def check(self, schema: pa.Schema, writer: str) -> None:
+        """Raise `SchemaMismatch` when a column has no place in the format."""
+
+    def encoder_bytes(self, batch_bytes: int) -> int:
+        """What encoding a batch holds beside it."""
+
+
+def file_sink(
+    name: str,
+    path: str | Path,
+    format_: Format,
+    *,
+    mode: Mode = "create",
+    partition_by: str | Sequence[str] = (),
+    max_file_bytes: int | str = FILE_BYTES,
+) -> FileSink:
+    """A sink to `path`: one file when it ends in the format's suffix, else a folder of part files.
+
+    A folder's file is ended once it has `max_file_bytes`, which a row group may exceed.
+    """
+    place = Path(local_path(path, name))
+    by = (partition_by,) if isinstance(partition_by, str) else tuple(partition_by)
+    is_file = place.name.lower().endswith(format_.suffixes) and not by and not place.is_dir()
+    target = Target(place, is_file, mode, format_.suffixes[0], name)
+    if not place.name:
+        raise PlanError(f"{name}: {path} is no file or folder that can be written")
+    return FileSink(name, target, format_, by, parse_size(max_file_bytes))
+
+
+@dataclass(frozen=True, slots=True)
+class FileSink:
+    """See `file_sink`."""
+
+    name: str
+    target: Target
+    format: Format
+    partition_by: tuple[str, ...] = ()
+    max_file_bytes: int = FILE_BYTES
+
+    @property
+    def place(self) -> str:
+        return str(self.target.path) if self.target.is_file else f"{self.target.path}/"
+
+    def check(self, schema: pa.Schema) -> None:
+        check_partition(self.partition_by, schema, self.name)
+        self.format.check(self.stored(schema), self.name)
+
+    def check_target(self) -> None:
+        self.target.check()
+
+    def stored(self, schema: pa.Schema) -> pa.Schema:
+        """What is written into the files of rows of `schema`."""
+        return pa.schema([item for item in schema if item.name not in self.partition_by])
+
+    def operator(self, schema: pa.Schema) -> Operator:
+        return FileWrite(self, schema)
+
+
+@dataclass(frozen=True, slots=True)
+class FileWrite:
+    """Write all rows of `schema` to the files of `sink`, and make them visible at the end."""
+
+    sink: FileSink
+    schema: pa.Schema
+
+    def window_bytes(self, batch_bytes: int) -> int:
+        """What the format gathers at least, before it writes."""
+        return self.sink.format.gathered_min(batch_bytes)
+
+    def floor_bytes(self, batch_bytes: int) -> int:
+        parts = batch_bytes if self.sink.partition_by else 0
+        return batch_bytes + parts + self.window_bytes(batch_bytes) + self.sink.format.encoder_bytes(batch_bytes)
+
+    async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
+        (inbox,) = inboxes
+        # a name no other process takes: the stage's random numbers may be seeded
+        staging = Staging(self.sink.target, token_hex(8))
+        parts = PartFiles(
+            self.sink.format, staging, self.sink.stored(self.schema), self.sink.partition_by, self._part()
+        )
+        parts.max_file_bytes = None if self.sink.target.is_file else self.sink.max_file_bytes
+        try:
+            with stage.waiting(Resource.DISK):
+                await stage.threads.run(staging.open)
+            await _Gathered(parts, stage).write_all(inbox)
+            await stage.threads.run(parts.finish)
+            with stage.waiting(Resource.DISK):
+                paths = await stage.threads.run(staging.commit, [part.path for part in parts.done])
+        finally:
+            with anyio.CancelScope(shield=True):
+                await stage.threads.run(_discard, parts, staging)
+        made = [[str(path) for path in paths], [part.rows for part in parts.done], [part.size for part in parts.done]]
+        await outbox.send(pa.RecordBatch.from_arrays([*map(pa.array, made)], schema=WRITTEN))
+
+    def _part(self) -> str:
+        """The name of the only file; empty when files are numbered."""
+        return self.sink.target.path.name if self.sink.target.is_file else ""
+
+
+def _discard(parts: PartFiles, staging: Staging) -> None:
+    parts.abandon()
+    staging.discard()
+
+
+@dataclass(eq=False, slots=True)
+class _Gathered:
+    """Batches on their way into files, and the loans for those that a format gathers before it writes."""
+
+    parts: PartFiles
+    stage: Stage
+    loans: list[Loan] = field(default_factory=list)
+
+    async def write_all(self, inbox: Inbox) -> None:
+        try:
+            async for batch in inbox:
+                await self._write(batch)
+                del batch  # or it would lie beside the next while that is awaited
+        finally:
+            self._repay()
+
+    async def _write(self, batch: pa.RecordBatch) -> None:
+        lent = not self.parts.gathers or await self._borrow(held_bytes(batch))
+        await self.stage.threads.run(self.parts.write, batch)
+        if not lent:
+            await self.stage.threads.run(self.parts.flush)
+        if not self.parts.gathered_bytes:
+            self._repay()
+
+    async def _borrow(self, size: int) -> bool:
+        """Whether a batch may be gathered; where there is no memory for it, what is gathered is written first."""
+        loan = self.stage.memory.try_ahead(size)
+        if loan is None:
+            await self.stage.threads.run(self.parts.flush)
+            self._repay()
+            loan = self.stage.memory.try_ahead(size)
+        if loan is not None:
+            self.loans.append(loan)
+        return loan is not None
+
+    def _repay(self) -> None:
+        for loan in self.loans:
+            loan.repay()
+        self.loans.clear()

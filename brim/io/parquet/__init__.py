@@ -1,0 +1,1 @@
+"""Parquet: row groups read within the budget and written whole."""

@@ -1,0 +1,91 @@
+"""Row groups: what a row group decodes to, told from its footer and its page headers before it is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from brim.io.parquet.page_headers import DICTIONARY_PAGE, Page, read_pages
+from brim.sizes import KIB, MIB
+
+BUFFER_BYTES = 64 * KIB  # what the file is read by; a page is read whole whatever this is
+PAGE_BYTES = MIB  # the page size of most writers, where nothing is known
+
+_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 8, "FLOAT": 4, "DOUBLE": 8}
+_DENSE = {"RLE_DICTIONARY", "PLAIN_DICTIONARY", "DELTA_BYTE_ARRAY"}
+_OFFSET_BYTES = 4
+_SMALL_CHUNK = 256 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedSize:
+    """Estimates for some columns of a row group.
+
+    Attributes:
+        rows: exact.
+        decoded_bytes: of all rows as Arrow arrays.
+        decoder_bytes: what decoding holds beside the arrays: a page of each column, its dictionary, its buffer.
+    """
+
+    rows: int
+    decoded_bytes: int
+    decoder_bytes: int
+
+    def rows_in(self, size: float) -> int:
+        """How many rows weigh about `size` bytes, at least one."""
+        return max(1, int(size * self.rows / max(1, self.decoded_bytes)))
+
+
+def decoded_size(group: Any, leaves: Iterable[int], file: BinaryIO | None = None) -> DecodedSize:
+    """The size of the columns `leaves` (indices) of `group`, a `pyarrow.parquet.RowGroupMetaData`.
+
+    With `file` the page headers are read, which makes the estimate of the decoder's bytes exact.
+    """
+    decoded = decoder = 0
+    for leaf in leaves:
+        chunk = group.column(leaf)
+        pages = _pages(chunk, file)
+        decoded += _decoded_bytes(chunk, pages)
+        decoder += BUFFER_BYTES + _chunk_decoder_bytes(chunk, pages)
+    return DecodedSize(group.num_rows, decoded, decoder)
+
+
+def _pages(chunk: Any, file: BinaryIO | None) -> list[Page]:
+    """The chunk's pages; none where they are not known or so small that nobody asks."""
+    if file is None or chunk.total_uncompressed_size <= _SMALL_CHUNK:
+        return []
+    start = min(filter(None, (chunk.data_page_offset, chunk.dictionary_page_offset)), default=0)
+    try:
+        return list(read_pages(file, start, start + chunk.total_compressed_size))
+    except (ValueError, IndexError, OSError):
+        return []  # the decoder says what is wrong, when it comes to that
+
+
+def _chunk_decoder_bytes(chunk: Any, pages: list[Page]) -> int:
+    if not pages:
+        return int(chunk.total_compressed_size + chunk.total_uncompressed_size)
+    dictionary = max((page for page in pages if page.kind == DICTIONARY_PAGE), key=_both, default=None)
+    largest = max((_both(page) for page in pages if page.kind != DICTIONARY_PAGE), default=0)
+    if dictionary is None:
+        return largest
+    copied = dictionary.uncompressed_bytes  # out of the buffer that pages are decompressed into, which keeps its size
+    shared = max((page.uncompressed_bytes for page in pages), default=0)
+    compressed = max((page.compressed_bytes for page in pages if page.kind != DICTIONARY_PAGE), default=0)
+    return max(_both(dictionary), copied + shared + compressed)
+
+
+def _both(page: Page) -> int:
+    return page.compressed_bytes + page.uncompressed_bytes
+
+
+def _decoded_bytes(chunk: Any, pages: list[Page]) -> int:
+    """Fixed widths are exact; of a dictionary the mean length of its entries is taken."""
+    width = _WIDTHS.get(chunk.physical_type)
+    if width is not None:
+        return int(chunk.num_values * width)
+    plain = chunk.total_uncompressed_size + _OFFSET_BYTES * chunk.num_values
+    if not _DENSE & set(chunk.encodings):
+        return int(plain)
+    means = [page.uncompressed_bytes / page.values for page in pages if page.kind == DICTIONARY_PAGE and page.values]
+    return int(max(plain, chunk.num_values * (max(means, default=0.0) + _OFFSET_BYTES)))

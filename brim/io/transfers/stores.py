@@ -1,0 +1,45 @@
+"""Stores: which store fetches a URL, by its scheme. A new kind of store is one entry where these are made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+from brim.errors import PlanError
+from brim.io.transfers.egress import anywhere, public
+from brim.io.transfers.file_store import FileStore
+from brim.io.transfers.http_store import http_store
+from brim.operators.protocol import Clock, Store, Threads
+from brim.operators.safe_url import safe_url
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The stores of an engine, by scheme."""
+
+    by_scheme: Mapping[str, Store]
+
+    def store(self, url: str) -> Store:
+        """The store for the scheme of `url`; a `PlanError` names the schemes there are."""
+        match = _SCHEME.match(url)
+        store = self.by_scheme.get(match[1].lower()) if match else None
+        if store is None:
+            known = ", ".join(f"{scheme}://" for scheme in self.by_scheme)
+            raise PlanError(f"{safe_url(url)}: a URL begins with one of {known}")
+        return store
+
+
+@asynccontextmanager
+async def open_stores(
+    *, clock: Clock, random: Random, threads: Threads, max_connections: int, egress: Literal["any", "public"] = "any"
+) -> AsyncIterator[Stores]:
+    """All stores of an engine; leaving the block closes their connections. Object stores will be entries here."""
+    rule = public if egress == "public" else anywhere
+    async with http_store(clock=clock, random=random, max_connections=max_connections, egress=rule) as http:
+        yield Stores({"https": http, "http": http, "file": FileStore(threads, allowed=egress == "any")})

@@ -1,0 +1,209 @@
+"""Download: the bodies of a column of URLs, as a new column.
+
+Input    batches with a column of URLs (string)
+Output   the same rows with the bodies (large_binary) as the last column, or in place of one of that name; batches are
+         cut so that they weigh `batch_bytes`, a single row apart. A null URL has a null body
+Order    kept
+Holds    batches read ahead (less than `batch_bytes` beyond the one whose rows come next), the batch that is built, and
+         bodies under way: the bytes of a body are borrowed before they are read
+Fails    at the turn of the row that failed, with `TransferFailed`, or `LimitExceeded` beyond `max_bytes`; with
+         ``on_error="null"`` such a row is null and told. `RowTooLarge` when a body does not fit in memory at all
+
+Tasks of a run: one reads batches and starts rows (`feed`), one a row fetches (`fetch.py`), one lends memory in
+the order of rows (`lender.py`), and the stage's own builds batches and sends them (`send`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import anyio
+import pyarrow as pa
+from anyio.abc import TaskGroup
+
+from brim.errors import PlanError, RowTooLarge, SchemaMismatch
+from brim.events import Resource, RowsFailed
+from brim.operators.downloads.batch import build_batch
+from brim.operators.downloads.fetch import Fetcher, Slot
+from brim.operators.downloads.lender import Lender
+from brim.operators.downloads.window import DownloadWindow, Row, Source
+from brim.operators.protocol import Inbox, Outbox, Stage, TransferOptions
+
+LOOKAHEAD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """How `.url.download()` fetches: what was declared.
+
+    Attributes:
+        max_connections: transfers at once, exactly; the engine's own limit caps it.
+        max_bytes: the most a body may weigh; None is what memory allows.
+        on_error: whether a row that cannot be fetched fails the run or becomes null.
+        timeout_s: seconds an attempt may take while brim is ready to read; None is without end.
+        retries: attempts after the first, for what is worth trying again.
+        headers: sent with each request of `http` and `https`, as (name, value); never to another origin.
+    """
+
+    max_connections: int = 32
+    max_bytes: int | None = None
+    on_error: Literal["raise", "null"] = "raise"
+    timeout_s: float | None = 60.0
+    retries: int = 3
+    headers: tuple[tuple[str, str], ...] = ()
+    name: ClassVar[str] = "download"
+
+    def __post_init__(self) -> None:
+        if self.max_connections < 1:
+            raise PlanError(f"max_connections is at least 1, not {self.max_connections}")
+        if self.max_bytes is not None and self.max_bytes < 0:
+            raise PlanError(f"max_bytes is not negative, as {self.max_bytes} is")
+        if self.on_error not in ("raise", "null"):
+            raise PlanError(f'on_error is "raise" or "null", not {self.on_error!r}')
+        if self.timeout_s is not None and self.timeout_s <= 0:
+            raise PlanError(f"timeout_s is positive, not {self.timeout_s}")
+        if self.retries < 0:
+            raise PlanError(f"retries is not negative, as {self.retries} is")
+
+    def returns(self, types: tuple[pa.DataType, ...]) -> pa.DataType:
+        """`large_binary` for a column of strings."""
+        if len(types) != 1 or not (pa.types.is_string(types[0]) or pa.types.is_large_string(types[0])):
+            found = ", ".join(map(str, types)) or "nothing"
+            raise SchemaMismatch("download", "a column of URLs (string)", found)
+        return pa.large_binary()
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadColumn:
+    """Fetch the URLs in `column` and put the bodies into `output`. `max_connections` is capped by the planner.
+
+    What comes out has `schema`, columns of the input that it lacks are left out; without one all of them go on.
+    """
+
+    step: Download
+    column: str
+    output: str
+    max_connections: int
+    schema: pa.Schema | None = None
+
+    def floor_bytes(self, batch_bytes: int) -> int:
+        """Two batches of input, the window, and the batch that is built."""
+        return 3 * batch_bytes + self.window_bytes(batch_bytes)
+
+    def window_bytes(self, batch_bytes: int) -> int:
+        """One batch of bodies being built, and as much under way."""
+        return 2 * batch_bytes
+
+    async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
+        """Read the inbox to its end."""
+        (inbox,) = inboxes
+        window = DownloadWindow(stage.batch_bytes)
+        try:
+            async with anyio.create_task_group() as tasks:
+                run = _Run(self, stage, window, tasks)
+                tasks.start_soon(run.feed, inbox)
+                tasks.start_soon(run.lender.run)
+                await run.send(outbox)
+                tasks.cancel_scope.cancel()
+        finally:
+            window.close()
+
+
+@dataclass(eq=False, slots=True)
+class _Run:
+    """One run of a `DownloadColumn`: reads batches, and sends batches."""
+
+    operator: DownloadColumn
+    stage: Stage
+    window: DownloadWindow
+    tasks: TaskGroup
+    lender: Lender = field(init=False)
+    fetcher: Fetcher = field(init=False)
+    lookahead: anyio.Semaphore = field(init=False)
+    input_bytes: int = 0
+    input_ended: bool = False
+
+    def __post_init__(self) -> None:
+        step, stage, slots = self.operator.step, self.stage, anyio.Semaphore(self.operator.max_connections)
+        options = TransferOptions(step.retries, step.timeout_s, step.headers, restarts=True, tell=stage.tell)
+        self.lender = Lender(stage.memory, self.window, self._restart)
+        self.fetcher = Fetcher(stage, self.lender, slots, options, step.max_bytes)
+        self.lookahead = anyio.Semaphore(LOOKAHEAD * self.operator.max_connections)
+
+    def _restart(self, row: Row) -> None:
+        self.tasks.start_soon(self.fetcher.fetch, row, Slot(self.fetcher.slots))
+
+    async def feed(self, inbox: Inbox) -> None:
+        async for batch in inbox:
+            source = Source.of(batch)
+            self.input_bytes += source.weight
+            await self._start_rows(source)
+            if not source.left:
+                self.input_bytes -= source.weight
+            while self.input_bytes > self.stage.batch_bytes:
+                await self.lender.wait()
+        self.input_ended = True
+        self.lender.change()
+
+    async def _start_rows(self, source: Source) -> None:
+        urls = source.batch.column(self.operator.column)
+        for index in range(source.batch.num_rows):
+            row = Row(source, index, urls[index].as_py())
+            await self.lookahead.acquire()
+            self.window.rows.append(row)
+            if row.url is None:
+                row.finish()
+                self.lender.change()
+                continue
+            while not self.fetcher.begin(row):
+                await self.lender.wait()
+            slot = Slot(self.fetcher.slots)
+            await slot.take()
+            self.tasks.start_soon(self.fetcher.fetch, row, slot)
+
+    async def send(self, outbox: Outbox) -> None:
+        while True:
+            if (row := self.window.next_done()) is not None:
+                await self._settle(row, outbox)
+            elif self.lender.flush_wanted:
+                await self._flush(outbox)
+            elif self.window.rows and not self.window.rows[0].unmet:
+                with self.stage.waiting(Resource.CONNECTIONS):
+                    await self.lender.wait()
+            elif self.window.rows or not self.input_ended:
+                await self.lender.wait()
+            else:
+                return
+
+    async def _settle(self, row: Row, outbox: Outbox) -> None:
+        """The head is done: put it into the batch begun."""
+        fatal = row.error is not None and (self.operator.step.on_error == "raise" or isinstance(row.error, RowTooLarge))
+        if fatal or self.window.full_before(row):
+            await self._flush(outbox)
+        if row.error is not None:
+            if fatal:
+                raise row.error
+            self.stage.tell(RowsFailed("download", 1, str(row.error)))
+        self.window.assemble(row)
+        self.lookahead.release()
+        if self.window.full():
+            await self._flush(outbox)
+        else:
+            self.lender.change()
+
+    async def _flush(self, outbox: Outbox) -> None:
+        """Send the batch begun. Its floor pays for it from now on, or the queue's lane for oversize rows."""
+        self.lender.flush_wanted = False
+        rows = self.window.assembled
+        if not rows:
+            return
+        batch = await self.stage.threads.run(build_batch, rows, self.operator.output, self.operator.schema)
+        self.window.release()
+        source = rows[0].source
+        source.left -= len(rows)
+        if not source.left:
+            self.input_bytes -= source.weight
+        self.lender.change()
+        await outbox.send(batch)

@@ -1,0 +1,1 @@
+"""User functions: what they are, how they are called, and what becomes of rows that fail."""

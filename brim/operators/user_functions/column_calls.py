@@ -1,0 +1,114 @@
+"""Column calls: the run that MapArrays and MapRows share, a window of calls whose columns are sent in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from brim.events import RowsFailed
+from brim.operators.inflation import Inflation
+from brim.operators.ordered import Ordered
+from brim.operators.protocol import Inbox, Loan, Outbox, Piece, Stage
+from brim.operators.user_functions.call_parts import CallParts
+from brim.operators.user_functions.dead_letters import DeadLetters, Letters
+from brim.operators.user_functions.failed_rows import letters, without
+from brim.operators.user_functions.judge import Judge
+from brim.operators.user_functions.row_results import RESULT
+from brim.operators.user_functions.user_function import UserFunction
+from brim.sizes import cut
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnCalls:
+    """What is called on which columns, and the schema with the column it makes."""
+
+    function: UserFunction
+    arguments: tuple[str, ...]
+    output: str
+    schema: pa.Schema
+    dead_letters: DeadLetters | None
+
+    async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage, *, spread: bool = False) -> None:
+        """Read to the end. With `spread` a batch is shared by all calls that may be under way."""
+        (inbox,) = inboxes
+        async with AsyncExitStack() as stack:
+            caller = await stack.enter_async_context(stage.workers.open(self.function, stage))
+            kept = None
+            if self.dead_letters is not None:
+                kept = await stack.enter_async_context(self.dead_letters.open(self.function.name, stage))
+            parts = CallParts(Inflation(stage.batch_bytes), self.function.batch_size, caller.window if spread else 1)
+            run = _Run(self, outbox, stage, Judge.of(self.function, caller, stage), parts.inflation, kept)
+            async with Ordered(caller.window, run.work, run.send) as window:
+                async for batch in inbox:
+                    for part in parts.of(batch):
+                        await run.add(part, window)
+                for part in parts.rest():
+                    await run.add(part, window)
+
+
+@dataclass(eq=False, slots=True)
+class _Call:
+    """A part of a batch on its way: `made` is its column once it is there."""
+
+    batch: pa.RecordBatch
+    first_row: int
+    loan: Loan
+    made: Piece | None = None
+
+
+@dataclass(eq=False, slots=True)
+class _Run:
+    """One run of `ColumnCalls`."""
+
+    calls: ColumnCalls
+    outbox: Outbox
+    stage: Stage
+    judge: Judge
+    inflation: Inflation
+    kept: Letters | None
+    rows: int = field(default=0)
+
+    async def add(self, part: pa.RecordBatch, window: Ordered[_Call]) -> None:
+        """Begin the call of `part` once there is a place in the window, and memory for what it holds.
+
+        That is the arguments once more, in the memory a worker shares, and the batch with its new column.
+        """
+        await window.slot()
+        arguments = self._arguments(part).nbytes
+        loan = await self.stage.memory.ahead(arguments + self.inflation.output_bytes(part.nbytes))
+        window.add(_Call(part, self.rows, loan))
+        self.rows += part.num_rows
+
+    async def work(self, call: _Call) -> None:
+        call.made = await self.judge.column(self._arguments(call.batch), call.first_row)
+
+    async def send(self, call: _Call) -> None:
+        assert call.made is not None
+        output = self._assembled(call.batch, call.made.batch[RESULT])
+        self.inflation.learn(call.batch.nbytes, output.nbytes)
+        if call.made.failed is not None:
+            await self._tell_failed(call.batch, call.made.failed)
+            if self.calls.function.on_error == "drop":
+                output = without(output, call.made.failed)
+        call.made = None
+        for piece in cut(output, self.stage.batch_bytes):
+            await self.outbox.send(piece)
+        call.loan.repay()
+
+    async def _tell_failed(self, batch: pa.RecordBatch, failed: pa.RecordBatch) -> None:
+        self.stage.tell(RowsFailed(self.calls.function.name, failed.num_rows, failed["error"][0].as_py()))
+        if self.kept is not None:
+            await self.kept.keep(letters(batch, failed))
+
+    def _arguments(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Only what the function is given, by position."""
+        columns = [batch[name] for name in self.calls.arguments]
+        return pa.RecordBatch.from_arrays(columns, names=[str(place) for place in range(len(columns))])
+
+    def _assembled(self, batch: pa.RecordBatch, column: pa.Array) -> pa.RecordBatch:
+        output, schema = self.calls.output, self.calls.schema
+        columns = [column if field.name == output else batch[field.name] for field in schema]
+        return pa.RecordBatch.from_arrays(columns, schema=schema)

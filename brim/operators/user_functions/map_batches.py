@@ -1,0 +1,134 @@
+"""MapBatches: whole batches made of whole batches by a user function, which may yield as many as it likes.
+
+Input    batches of any size; with `batch_size` gathered and cut to at most that many rows a call
+Output   batches of `schema`, each piece sent before the next is asked for
+Order    kept
+Holds    what is gathered, the batch just read, and for each call under way its input once more and one piece; the
+         second and further calls on loan. Where a call may be made again (`retries`, `on_error="drop"`) its pieces are
+         kept until it has ended, because what was sent cannot be taken back
+Fails    with UdfError, UdfContractError, UdfTimeout or WorkerDied; with `on_error="drop"` a failing batch is halved
+         until the row is found and left out, so the function may see a row again
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from brim.events import RowsFailed
+from brim.operators.inflation import Inflation
+from brim.operators.ordered import Ordered
+from brim.operators.protocol import Call, Inbox, Loan, Outbox, Stage
+from brim.operators.user_functions.call_parts import CallParts
+from brim.operators.user_functions.dead_letters import DeadLetters, Letters
+from brim.operators.user_functions.failed_rows import letters
+from brim.operators.user_functions.judge import Judge
+from brim.operators.user_functions.user_function import UserFunction
+from brim.sizes import cut
+
+
+@dataclass(frozen=True, slots=True)
+class MapBatches:
+    """Call `function` on each batch; `schema` is that of what it makes."""
+
+    function: UserFunction
+    schema: pa.Schema
+    dead_letters: DeadLetters | None = None
+
+    def window_bytes(self, batch_bytes: int) -> int:
+        return 2 * batch_bytes
+
+    def floor_bytes(self, batch_bytes: int) -> int:
+        gathered = batch_bytes if self.function.batch_size is not None else 0
+        return batch_bytes + gathered + self.window_bytes(batch_bytes)
+
+    async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
+        (inbox,) = inboxes
+        async with AsyncExitStack() as stack:
+            caller = await stack.enter_async_context(stage.workers.open(self.function, stage))
+            kept = None
+            if self.dead_letters is not None:
+                kept = await stack.enter_async_context(self.dead_letters.open(self.function.name, stage))
+            parts = CallParts(Inflation(stage.batch_bytes), self.function.batch_size)
+            run = _Run(self.function, outbox, stage, Judge.of(self.function, caller, stage), parts.inflation, kept)
+            async with Ordered(caller.window, run.work, run.send) as window:
+                async for batch in inbox:
+                    for part in parts.of(batch):
+                        await run.add(part, window)
+                for part in parts.rest():
+                    await run.add(part, window)
+
+
+@dataclass(eq=False, slots=True)
+class _Part:
+    """A part of a batch and what became of it: pieces that are there, and the call that makes more."""
+
+    batch: pa.RecordBatch
+    first_row: int
+    loan: Loan
+    call: Call | None
+    ready: list[pa.RecordBatch]
+    failed: pa.RecordBatch | None = None
+    made_bytes: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class _Run:
+    """One run of `MapBatches`."""
+
+    function: UserFunction
+    outbox: Outbox
+    stage: Stage
+    judge: Judge
+    inflation: Inflation
+    kept: Letters | None
+    rows: int = 0
+
+    async def add(self, batch: pa.RecordBatch, window: Ordered[_Part]) -> None:
+        """Begin the call of `batch` once there is a place in the window and memory for its input and a piece."""
+        await window.slot()
+        loan = await self.stage.memory.ahead(batch.nbytes + self.inflation.output_bytes(batch.nbytes))
+        if not self._may_repeat:
+            await self.judge.wait_for_rate(batch.num_rows)
+        # a call that yields keeps its worker between pieces, so calls take their places in the order of their batches
+        call = None if self._may_repeat else self.judge.caller.call(batch)
+        window.add(_Part(batch, self.rows, loan, call, []))
+        self.rows += batch.num_rows
+
+    @property
+    def _may_repeat(self) -> bool:
+        return self.function.on_error == "drop" or self.function.retries > 0
+
+    async def work(self, part: _Part) -> None:
+        """The first piece, or all of them where the call may have to be made again."""
+        if part.call is None:
+            part.ready, part.failed = await self.judge.batches(part.batch, part.first_row)
+        else:
+            await self._next(part)
+
+    async def send(self, part: _Part) -> None:
+        while part.ready:
+            batch = part.ready.pop(0)
+            part.made_bytes += batch.nbytes
+            for piece in cut(batch, self.stage.batch_bytes):
+                await self.outbox.send(piece)
+            del batch
+            if part.call is not None:
+                await self._next(part)
+        self.inflation.learn(part.batch.nbytes, part.made_bytes)
+        if part.failed is not None:
+            self.stage.tell(RowsFailed(self.function.name, part.failed.num_rows, part.failed["error"][0].as_py()))
+            if self.kept is not None:
+                await self.kept.keep(letters(part.batch, part.failed))
+        part.loan.repay()
+
+    async def _next(self, part: _Part) -> None:
+        assert part.call is not None
+        piece = await self.judge.next_piece(part.call, part.first_row, part.batch.num_rows)
+        if piece is None:
+            part.call = None
+        else:
+            part.ready.append(piece.batch)
