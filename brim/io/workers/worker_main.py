@@ -6,6 +6,7 @@ the channel, whatever the function does.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import faulthandler
 import gc
@@ -21,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import cloudpickle
 
@@ -50,7 +51,17 @@ def main(descriptor: str, engine: str) -> None:
     threading.Thread(target=_watch, args=(connection,), daemon=True).start()
     with suppress(BrokenPipeError, ConnectionResetError):  # the engine is gone
         _Worker(BlockingChannel(connection)).serve()
-    sys.stdout.flush()
+    _leave()
+
+
+def _leave() -> NoReturn:
+    """End without taking the interpreter apart, which takes longer than many a run; exit functions are run."""
+    with suppress(Exception):
+        atexit._run_exitfuncs()  # noqa: SLF001 - there is no public way to run what user code registered
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(0)
 
 
 def _die_with(engine: int) -> None:
