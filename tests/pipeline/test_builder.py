@@ -28,6 +28,12 @@ TABLE = pa.table(
 PIPELINE = brim.from_arrow(TABLE)
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    """Relative targets lie in a folder of the test's own, whatever `out/` holds where it is started."""
+    monkeypatch.chdir(tmp_path)
+
+
 def _rows(table):
     return table.to_pylist()
 
