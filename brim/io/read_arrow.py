@@ -15,7 +15,7 @@ from brim.errors import CorruptInput
 from brim.io.files.corrupt_input import reading
 from brim.io.files.file_source import FileSource, Wanted, file_source
 from brim.io.files.normalise import check_fields, plain_schema
-from brim.io.files.paths import Paths, find_files
+from brim.io.files.paths import Paths, find_files, find_files_or_later
 from brim.io.files.pieces import plain_pieces
 from brim.io.scan import Batches
 from brim.io.source import OnError
@@ -37,8 +37,9 @@ def arrow_files_source(
     storage: object = None,
 ) -> FileSource:
     """Arrow IPC files or streams; the first file decides the columns, the others are checked when they are opened."""
-    files = find_files(path, NAME, SUFFIXES, storage)
-    whole = plain_schema(schema) if schema is not None else _look(files[0].path)
+    look = find_files if schema is None else find_files_or_later
+    files = look(path, NAME, SUFFIXES, storage)
+    whole = plain_schema(schema) if schema is not None else _look(next(iter(files)).path)
     return file_source(NAME, files, ArrowReader(trusted), whole, columns=columns, on_error=on_error)
 
 

@@ -22,7 +22,7 @@ from brim.io.csv.write_csv import check_delimiter
 from brim.io.files.corrupt_input import reading
 from brim.io.files.file_source import FileSource, Wanted, file_source
 from brim.io.files.normalise import plain_schema
-from brim.io.files.paths import Paths, find_files
+from brim.io.files.paths import Paths, describe_files, find_files, find_files_or_later
 from brim.io.scan import Batches
 from brim.io.source import OnError
 from brim.sizes import MIB
@@ -75,12 +75,13 @@ def csv_source(
         PlanError: an option that cannot be.
     """
     check_delimiter(delimiter, NAME)
-    files = find_files(path, NAME, SUFFIXES, storage)
+    look = find_files if schema is None else find_files_or_later
+    files = look(path, NAME, SUFFIXES, storage)
     names = tuple(schema.names) if schema is not None and not header else ()
     reader = CsvReader(delimiter, header, tuple(null_values), quoting, names)
-    stored = plain_schema(schema) if schema is not None else reader.look(files[0].path, on_error)
+    stored = plain_schema(schema) if schema is not None else reader.look(next(iter(files)).path, on_error)
     if twice := sorted({name for name in stored.names if stored.names.count(name) > 1}):
-        raise PlanError(f"{NAME}: {files[0].path}: more than one column is called {twice}; use header=False")
+        raise PlanError(f"{NAME}: {describe_files(files)}: more than one column is called {twice}; use header=False")
     if not header and not names:
         reader = CsvReader(delimiter, header, tuple(null_values), quoting, tuple(stored.names))
     return file_source(NAME, files, reader, stored, columns=columns, on_error=on_error)

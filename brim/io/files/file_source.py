@@ -16,7 +16,7 @@ from brim.events import RowsFailed
 from brim.io.files.columns import check_selection
 from brim.io.files.corrupt_input import beside
 from brim.io.files.hive import partition_schema, partition_values
-from brim.io.files.paths import DataFile, describe_files
+from brim.io.files.paths import DataFile, Files, describe_files
 from brim.io.files.pieces import pieces
 from brim.io.scan import Batches, Scan
 from brim.io.source import OnError
@@ -63,7 +63,7 @@ class FileSource:
     """Rows of files; `whole` is all columns there are, `parts` those of Hive folders, `columns` the selected ones."""
 
     name: str
-    files: tuple[DataFile, ...]
+    files: Files
     reader: FileReader
     whole: pa.Schema
     parts: pa.Schema
@@ -114,7 +114,7 @@ class FileSource:
 
 def file_source(
     name: str,
-    files: tuple[DataFile, ...],
+    files: Files,
     reader: FileReader,
     stored: pa.Schema,
     *,

@@ -8,17 +8,19 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from brim.errors import SchemaMismatch
-from brim.io.files.paths import DataFile
+from brim.io.files.paths import DataFile, Files, LaterFiles
 
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
 
 
-def partition_schema(files: Sequence[DataFile], reader: str) -> pa.Schema:
+def partition_schema(files: Files, reader: str) -> pa.Schema:
     """The partition columns of `files`: int64 where all values are integers, else string.
 
-    >>> partition_schema([DataFile("y=2024/a", (("y", "2024"),)), DataFile("y=2025/a", (("y", "2025"),))], "read")
+    >>> partition_schema((DataFile("y=2024/a", (("y", "2024"),)), DataFile("y=2025/a", (("y", "2025"),))), "read")
     y: int64
     """
+    if isinstance(files, LaterFiles):
+        return pa.schema([])
     keys = [key for key, _ in files[0].partition]
     for file in files:
         found = [key for key, _ in file.partition]

@@ -35,6 +35,32 @@ class DataFile:
     partition: tuple[tuple[str, str | None], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class LaterFiles:
+    """Files that were not there when the pipeline was declared: iterating looks for them, when they are read."""
+
+    path: Paths
+    reader: str
+    suffixes: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[DataFile]:
+        return iter(find_files(self.path, self.reader, self.suffixes))
+
+
+Files = tuple[DataFile, ...] | LaterFiles
+
+
+def find_files_or_later(path: Paths, reader: str, suffixes: tuple[str, ...], storage: object = None) -> Files:
+    """As `find_files`; what is not there yet is looked for when it is read, for readers that were told the schema."""
+    try:
+        return find_files(path, reader, suffixes, storage)
+    except (ObjectMissing, PlanError):
+        if storage is not None:
+            raise
+        local_paths(path, reader)
+        return LaterFiles(path, reader, suffixes)
+
+
 def find_files(path: Paths, reader: str, suffixes: tuple[str, ...], storage: object = None) -> tuple[DataFile, ...]:
     """The files meant by `path`, in the order of the list, each folder and glob sorted.
 
@@ -52,9 +78,14 @@ def find_files(path: Paths, reader: str, suffixes: tuple[str, ...], storage: obj
 
 def walk_files(path: Paths, reader: str, suffixes: tuple[str, ...] = ()) -> Iterator[DataFile]:
     """As `find_files`, one by one while folders are read."""
+    for one in local_paths(path, reader):
+        yield from _expand(one, reader, suffixes)
+
+
+def local_paths(path: Paths, reader: str) -> list[str]:
+    """Each of the paths given, as `local_path`."""
     given = [path] if isinstance(path, str | os.PathLike) else list(path)
-    for one in given:
-        yield from _expand(local_path(one, reader), reader, suffixes)
+    return [local_path(one, reader) for one in given]
 
 
 def local_path(path: str | Path, reader: str) -> str:
@@ -72,12 +103,14 @@ def local_path(path: str | Path, reader: str) -> str:
     return str(Path(text).expanduser())
 
 
-def describe_files(files: Sequence[DataFile]) -> str:
+def describe_files(files: Files) -> str:
     """Where `files` are, for people.
 
-    >>> describe_files([DataFile("data/a.csv"), DataFile("data/b.csv")])
+    >>> describe_files((DataFile("data/a.csv"), DataFile("data/b.csv")))
     '2 files under data/'
     """
+    if isinstance(files, LaterFiles):
+        return f"{files.path} (not there yet)"
     if len(files) == 1:
         return files[0].path
     folder = os.path.commonpath([str(Path(file.path).parent) for file in files]) if _comparable(files) else ""

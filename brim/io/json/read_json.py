@@ -16,7 +16,7 @@ from brim.io.files.corrupt_input import beside
 from brim.io.files.file_source import FileSource, Wanted, file_source
 from brim.io.files.lines import BLOCK_BYTES, LongLine, read_lines
 from brim.io.files.normalise import plain_schema
-from brim.io.files.paths import DataFile, Paths, find_files
+from brim.io.files.paths import DataFile, Paths, find_files, find_files_or_later
 from brim.io.json.json_columns import Misfit, build_batch
 from brim.io.json.json_lines import Row, parse_lines, parse_sound
 from brim.io.json.json_schema import COLUMNS_MAX, Conflict, Sampled, conflict_error
@@ -52,9 +52,10 @@ def json_source(
         SchemaMismatch: sampled lines do not agree on a column's type.
         LimitExceeded: a line of more than 64 MiB, nesting beyond 128, more than 10,000 columns.
     """
-    files = find_files(path, NAME, SUFFIXES, storage)
+    look = find_files if schema is None else find_files_or_later
+    files = look(path, NAME, SUFFIXES, storage)
     if schema is None:
-        stored = _sample(files, on_error, sample_bytes)
+        stored = _sample(tuple(files), on_error, sample_bytes)
     else:
         stored = plain_schema(schema)
         check_json(stored, NAME)

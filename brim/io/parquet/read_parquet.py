@@ -19,7 +19,7 @@ from brim.io.files.columns import check_selection
 from brim.io.files.corrupt_input import beside, reading
 from brim.io.files.hive import partition_schema, partition_values
 from brim.io.files.normalise import check_fields, conform, plain_schema
-from brim.io.files.paths import DataFile, Paths, describe_files, find_files
+from brim.io.files.paths import DataFile, Files, LaterFiles, Paths, describe_files, find_files, find_files_or_later
 from brim.io.files.pieces import pieces
 from brim.io.parquet.parquet_file import open_parquet
 from brim.io.parquet.parquet_footer import Footer, open_footer
@@ -53,9 +53,10 @@ def parquet_source(
         ObjectMissing, CorruptInput, UnknownColumn, PlanError: what is wrong with the path, the file or the columns.
         SchemaMismatch: two files do not agree, or a file and `schema`.
     """
-    files = find_files(path, NAME, SUFFIXES, storage)
+    look = find_files if schema is None else find_files_or_later
+    files = look(path, NAME, SUFFIXES, storage)
     parts = partition_schema(files, NAME)
-    looked = _Look(plain_schema(schema), (), None) if schema is not None else _look(files, on_error)
+    looked = _Look(plain_schema(schema), (), None) if schema is not None else _look(tuple(files), on_error)
     whole = pa.schema([*(item for item in looked.schema if item.name not in parts.names), *parts])
     source = ParquetSource(files, whole, parts, tuple(whole.names), looked.pages, trusted, on_error, looked.rows)
     return source if columns is None else source.with_columns(check_selection(columns, whole, NAME))
@@ -73,7 +74,7 @@ class ParquetSource:
         pages: decoder bytes by column, told from the first row group.
     """
 
-    files: tuple[DataFile, ...]
+    files: Files
     whole: pa.Schema
     parts: pa.Schema
     columns: tuple[str, ...]
@@ -170,7 +171,9 @@ class ParquetSource:
         return pa.schema([self.whole.field(name) for name in self.stored_columns])
 
     def _origin(self, data: DataFile) -> str:
-        return self.files[0].path if data != self.files[0] else ""
+        if isinstance(self.files, LaterFiles) or data == self.files[0]:
+            return ""
+        return self.files[0].path
 
     def _may_hold(self, data: DataFile) -> bool:
         values = {name: value.as_py() for name, value in partition_values(data, self.parts).items()}
