@@ -8,12 +8,15 @@ from pathlib import Path
 
 import psutil
 
+from brim.io.cgroup import free_in_groups
+
 SHARE_FREE = 0.8
 
 
 def available_memory() -> int:
-    """The bytes that are free now: what a percentage is of."""
-    return int(psutil.virtual_memory().available)
+    """The bytes that are free now, in the machine and in every control group: what a percentage is of."""
+    free, in_groups = int(psutil.virtual_memory().available), free_in_groups()
+    return free if in_groups is None else min(free, in_groups)
 
 
 def free_memory() -> int:
