@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pyarrow import compute as pc
 
+from brim.arrow_pool import arrow_pool
 from brim.operators.expressions.evaluate import evaluate
 from brim.operators.expressions.tree import Tree
 
@@ -31,7 +32,7 @@ class Filter:
         if rows == batch.num_rows:
             yield batch
         elif rows:
-            yield batch.filter(kept)
+            yield pc.filter(batch, kept, memory_pool=arrow_pool())
 
     def finish(self, piece_bytes: int) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - nothing is kept back
         return iter(())
