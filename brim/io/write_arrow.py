@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 
 from brim.errors import PlanError
 from brim.io.files.file_sink import FILE_BYTES, FileSink, file_sink
+from brim.io.files.stream_encoder import StreamEncoder
 from brim.io.sink import Mode
 
 _CODECS = ("none", "lz4", "zstd")
@@ -50,35 +51,9 @@ class ArrowFormat:
     def encoder_bytes(self, batch_bytes: int) -> int:
         return 0 if self.compression == "none" else batch_bytes
 
-    def open(self, path: Path, schema: pa.Schema) -> ArrowEncoder:
+    def open(self, path: Path, schema: pa.Schema) -> StreamEncoder:
         codec = None if self.compression == "none" else self.compression
         options = pa.ipc.IpcWriteOptions(compression=codec, use_threads=False)
         file = pa.OSFile(str(path), "wb")
         make = pa.ipc.new_stream if path.suffix.lower() == ".arrows" else pa.ipc.new_file
-        return ArrowEncoder(file, make(file, schema, options=options))
-
-
-@dataclass(eq=False, slots=True)
-class ArrowEncoder:
-    """One IPC file."""
-
-    file: Any
-    writer: Any
-    gathered_bytes: int = 0
-
-    @property
-    def written_bytes(self) -> int:
-        return int(self.file.tell())
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        self.writer.write_batch(batch)
-
-    def flush(self) -> None:
-        """Batches are written at once."""
-
-    def close(self) -> None:
-        self.writer.close()
-        self.file.close()
-
-    def abandon(self) -> None:
-        self.file.close()
+        return StreamEncoder(file, make(file, schema, options=options))

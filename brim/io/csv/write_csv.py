@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
 
 from brim.errors import PlanError, SchemaMismatch
 from brim.io.files.file_sink import FILE_BYTES, FileSink, file_sink
+from brim.io.files.stream_encoder import StreamEncoder
 from brim.io.sink import Mode
 from brim.sizes import MIB
 
@@ -68,35 +68,9 @@ class CsvFormat:
         """A thousand rows as text, which are small unless their batch is."""
         return MIB + 2 * batch_bytes
 
-    def open(self, path: Path, schema: pa.Schema) -> CsvEncoder:
+    def open(self, path: Path, schema: pa.Schema) -> StreamEncoder:
         options = pa.csv.WriteOptions(
             include_header=self.header, batch_size=_ROWS, delimiter=self.delimiter, quoting_style="needed"
         )
         file = pa.OSFile(str(path), "wb")
-        return CsvEncoder(file, pa.csv.CSVWriter(file, schema, write_options=options))
-
-
-@dataclass(eq=False, slots=True)
-class CsvEncoder:
-    """One CSV file."""
-
-    file: Any
-    writer: Any
-    gathered_bytes: int = 0
-
-    @property
-    def written_bytes(self) -> int:
-        return int(self.file.tell())
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        self.writer.write_batch(batch)
-
-    def flush(self) -> None:
-        """Batches are written at once."""
-
-    def close(self) -> None:
-        self.writer.close()
-        self.file.close()
-
-    def abandon(self) -> None:
-        self.file.close()
+        return StreamEncoder(file, pa.csv.CSVWriter(file, schema, write_options=options))
