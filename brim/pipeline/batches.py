@@ -89,5 +89,19 @@ class Batches:
         return self._job
 
 
+async def drain(batches: Batches) -> Report:
+    """Run `batches` to the end, dropping what comes; the report."""
+    async with batches:
+        async for _ in batches:
+            pass
+    return batches.report
+
+
+async def collect(batches: Batches) -> pa.Table:
+    """Run `batches` to the end; all of their rows as a table."""
+    async with batches:
+        return pa.Table.from_batches([batch async for batch in batches], batches.schema)
+
+
 def _abandon(job: Job, engine: Engine | None) -> None:
     job.abandon(None if engine is None else engine.close_soon)

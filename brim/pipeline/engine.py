@@ -27,7 +27,7 @@ from brim.io.transfers.stores import open_stores
 from brim.io.workers.pools import open_pools
 from brim.limits import Limits
 from brim.pipeline.allot import OVERSIZE_SHARE, pad_bytes
-from brim.pipeline.batches import Batches
+from brim.pipeline.batches import Batches, collect, drain
 from brim.pipeline.job import Job
 from brim.pipeline.ledger import Ledger
 from brim.pipeline.log import event_logger
@@ -271,12 +271,8 @@ class Engine:
 
     async def run(self, pipeline: Pipeline) -> Report:
         """Run `pipeline` to its end; rows that no sink takes are counted and dropped."""
-        async with self.stream(pipeline) as batches:
-            async for _ in batches:
-                pass
-        return batches.report
+        return await drain(self.stream(pipeline))
 
     async def collect(self, pipeline: Pipeline) -> pa.Table:
         """All rows of `pipeline` as a table, which is the caller's and not counted by the engine."""
-        async with self.stream(pipeline) as batches:
-            return pa.Table.from_batches([batch async for batch in batches], batches.schema)
+        return await collect(self.stream(pipeline))

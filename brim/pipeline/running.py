@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from brim.errors import PlanError
 from brim.limits import Limits
+from brim.pipeline import batches
 from brim.pipeline.batches import Batches
 from brim.pipeline.blocking import BlockingBatches, block_on
 from brim.pipeline.engine import Engine, limits_of
@@ -54,16 +55,12 @@ def stream(pipeline: Pipeline, engine: Engine | None, settings: Settings) -> Bat
 
 async def run(pipeline: Pipeline, engine: Engine | None, settings: Settings) -> Report:
     """Run to the end; rows that no sink takes are counted and dropped."""
-    async with stream(pipeline, engine, settings) as batches:
-        async for _ in batches:
-            pass
-    return batches.report
+    return await batches.drain(stream(pipeline, engine, settings))
 
 
 async def collect(pipeline: Pipeline, engine: Engine | None, settings: Settings) -> pa.Table:
     """All rows as a table."""
-    async with stream(pipeline, engine, settings) as batches:
-        return pa.Table.from_batches([batch async for batch in batches], batches.schema)
+    return await batches.collect(stream(pipeline, engine, settings))
 
 
 def run_blocking(pipeline: Pipeline, settings: Settings) -> Report:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -64,6 +65,7 @@ class LimitedThreads:
 
     places: anyio.CapacityLimiter
     waiting: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(WAITING_THREADS))
+    placed: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(math.inf))
 
     @property
     def count(self) -> int:
@@ -79,7 +81,7 @@ class LimitedThreads:
             self.places.release_on_behalf_of(holder)
 
     async def run_placed(self, function: Callable[..., T], *arguments: Any) -> T:
-        return await anyio.to_thread.run_sync(function, *arguments, limiter=anyio.CapacityLimiter(1))
+        return await anyio.to_thread.run_sync(function, *arguments, limiter=self.placed)
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         async with self.place():
