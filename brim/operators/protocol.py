@@ -18,7 +18,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, BinaryIO, Protocol, Self, TypeVar
+from typing import Any, BinaryIO, Protocol, Self, TypeVar, runtime_checkable
 
 import pyarrow as pa
 
@@ -285,6 +285,50 @@ class Kernel(Protocol):
 
     def finish(self, piece_bytes: int) -> Iterator[pa.RecordBatch]:
         """Yield what is left once upstream has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What pushing a batch will take, as the headers in its data tell: known before anything is computed.
+
+    Headers may lie, so what comes out is weighed all the same.
+
+    Attributes:
+        made_bytes: what all pieces together weigh, at most.
+        row_bytes: what the largest row weighs in them: a piece cannot be smaller.
+        work_bytes: the most the kernel takes at once beside its input and the piece in the making.
+    """
+
+    made_bytes: int
+    row_bytes: int
+    work_bytes: int
+
+    def held_bytes(self, piece_bytes: int) -> int:
+        """The most a push holds beside its input, made in pieces of `piece_bytes`.
+
+        >>> Foreseen(made_bytes=900, row_bytes=300, work_bytes=50).held_bytes(200)
+        350
+        """
+        return max(min(self.made_bytes, piece_bytes), self.row_bytes) + self.work_bytes
+
+
+@runtime_checkable
+class ForeseeingKernel(Kernel, Protocol):
+    """A stateless kernel that can tell what a batch will take before it is pushed: it reads headers.
+
+    At the start of a run the bridge asks for `within` once and drives what it is given. Before each push it asks for
+    `foresee`, in a thread, and borrows `held_bytes` of the answer.
+    """
+
+    def within(self, row_bytes: int) -> ForeseeingKernel:
+        """This kernel, made to refuse a row that would take more than `row_bytes` (work and output) by itself.
+
+        It does so before the memory is taken, when the row's turn comes: `push` raises `RowTooLarge` with the row's
+        place in its batch, or makes the row null and tells so where the user asked for that.
+        """
+
+    def foresee(self, batch: pa.RecordBatch) -> Foreseen:
+        """What pushing `batch` will take; rows that `push` would refuse count as nothing. Raises nothing."""
 
 
 KernelFactory = Callable[[], Kernel]

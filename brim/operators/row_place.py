@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-from brim.errors import CorruptInput, LimitExceeded
+from brim.errors import CorruptInput, LimitExceeded, RowTooLarge
+
+PlacedError = CorruptInput | LimitExceeded | RowTooLarge
+"""What a kernel raises of one row of its batch."""
 
 _OF_BATCH = re.compile(r"row (\d+) of its batch")
 
@@ -18,7 +21,7 @@ def row_of_batch(row: int) -> str:
     return f"row {row} of its batch"
 
 
-def in_input(error: CorruptInput | LimitExceeded, first_row: int) -> CorruptInput | LimitExceeded:
+def in_input(error: PlacedError, first_row: int) -> PlacedError:
     """`error` with the row's place in the input, whose row `first_row` is the first of the batch.
 
     >>> str(in_input(CorruptInput("body", row_of_batch(3), "no image"), 1000))
@@ -30,4 +33,6 @@ def in_input(error: CorruptInput | LimitExceeded, first_row: int) -> CorruptInpu
 
     if isinstance(error, CorruptInput):
         return CorruptInput(error.source, place(error.where), error.reason)
+    if isinstance(error, RowTooLarge):
+        return RowTooLarge(place(error.place), error.needed_bytes, error.limit_bytes)
     return LimitExceeded(error.what, error.value, error.limit, place(error.place))

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from kit import FakeStage, InlineThreads, RealThreads, run_operator
 
-from brim.errors import CorruptInput, LimitExceeded
+from brim.errors import CorruptInput, LimitExceeded, RowTooLarge
 from brim.operators.codecs import compress
 from brim.operators.decompress import DecompressColumn
 from brim.operators.row_place import in_input, row_of_batch
@@ -43,3 +43,5 @@ def test_what_names_no_row_stays_as_it_is():
     assert str(error) == "a.csv, line 3: no text"
     limit = in_input(LimitExceeded("a size", 5, 4, f"column, {row_of_batch(0)}"), 7)
     assert str(pickle.loads(pickle.dumps(limit))) == "column, row 7 of its input: a size is 5, the limit is 4"
+    large = in_input(RowTooLarge(row_of_batch(2), 500, 400), 40)
+    assert "row 42 of its input: one row needs 500 bytes" in str(pickle.loads(pickle.dumps(large)))
