@@ -58,6 +58,11 @@ class FakeLoan:
     memory: FakeMemory
     size: int
 
+    def settle(self, size: int) -> None:
+        self.memory.lent += size - self.size
+        self.memory.peak = max(self.memory.peak, self.memory.lent)
+        self.size = size
+
     def repay(self) -> None:
         self.memory.lent -= self.size
         self.size = 0

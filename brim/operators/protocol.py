@@ -56,6 +56,12 @@ class Loan(Protocol):
     @property
     def size(self) -> int: ...
 
+    def settle(self, size: int) -> None:
+        """Say that `size` bytes are there in truth: more than was lent is taken at once, room or not.
+
+        Nothing is lent to anybody until an overdraft is repaid. Less gives the rest back early.
+        """
+
     def repay(self) -> None: ...
 
     def __enter__(self) -> Self: ...

@@ -11,6 +11,9 @@ Rules of this file
 - Floors are given, never lent. Ahead loans may be kept across waits, so they get at most half of the pool; work loans
   always come back, so the other half is always there again. The oversize reserve has one borrower at a time.
 - Requests are granted the furthest downstream first (the highest rank), first come among equals, and nobody overtakes.
+- The truth is never dropped: bytes that are there already are counted (`overdraw`), room or not, and nothing is lent
+  until they are repaid. `limit` may shrink below what is lent, and `ahead_paused` says that nothing more is lent ahead:
+  floors remain, and they are enough to go on with.
 """
 
 from __future__ import annotations
@@ -52,6 +55,7 @@ class Ledger:
     oversize_limit: int = 0
     floors: int = 0
     kept_for_floors: int = 0
+    ahead_paused: bool = False
     peak: int = 0
     _lent: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
     _requests: dict[Kind, list[Request]] = field(default_factory=lambda: {kind: [] for kind in Kind})
@@ -141,6 +145,12 @@ class Ledger:
         assert size >= 0
         self._lend(kind, size)
 
+    def adjust(self, limit: int, oversize_limit: int, *, ahead_paused: bool) -> None:
+        """Follow the truth: how much there is, and whether anything is lent ahead. What is lent comes back first."""
+        assert self._thread == threading.get_ident()
+        self.limit, self.oversize_limit, self.ahead_paused = limit, oversize_limit, ahead_paused
+        self._grant()
+
     def ask(self, request: Request) -> None:
         """Stand in line; `request.ring` is called when the bytes are lent, perhaps at once."""
         insort(self._requests[request.kind], request)
@@ -167,7 +177,7 @@ class Ledger:
             case Kind.WORK:
                 return free
             case Kind.AHEAD:
-                return min(free, self.ahead_limit - self._lent[kind])
+                return -1 if self.ahead_paused else min(free, self.ahead_limit - self._lent[kind])
             case Kind.OVERSIZE:
                 return 0 if self._lent[kind] else self.limit  # its borrower asked whether the row may be so large
 

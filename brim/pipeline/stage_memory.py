@@ -128,6 +128,31 @@ class StageMemory:
             self.ledger.repay(Kind.OVERSIZE, loan.reserve)
         self._window_changed.set()
 
+    def settle(self, loan: AheadLoan, size: int) -> None:
+        """Let `loan` be of `size` bytes, which are there: more is taken at once, less gives the pool's part back."""
+        if loan not in self._loans:
+            return
+        change = size - loan.size
+        if change > 0:
+            free = min(change, max(0, self.window_bytes - self._window_used))
+            self._window_used += free
+            loan.window += free
+            loan.pool += change - free
+            self.ledger.overdraw(Kind.AHEAD, change - free)
+        elif back := min(-change, loan.pool):
+            loan.pool -= back
+            self.ledger.repay(Kind.AHEAD, back)
+
+    def settle_work(self, loan: WorkLoan, size: int) -> None:
+        """As `settle`, for what computing takes."""
+        if loan not in self._loans:
+            return
+        change, loan.size = size - loan.size, size
+        if change > 0:
+            self.ledger.overdraw(Kind.WORK, change)
+        elif change:
+            self.ledger.repay(Kind.WORK, -change)
+
     def take_back_work(self, loan: WorkLoan) -> None:
         """Take a work loan back, once."""
         if loan in self._loans:
@@ -148,6 +173,9 @@ class AheadLoan:
     def size(self) -> int:
         return self.window + self.pool + self.reserve
 
+    def settle(self, size: int) -> None:
+        self.memory.settle(self, size)
+
     def repay(self) -> None:
         self.memory.take_back(self)
 
@@ -164,6 +192,9 @@ class WorkLoan:
 
     memory: StageMemory
     size: int
+
+    def settle(self, size: int) -> None:
+        self.memory.settle_work(self, size)
 
     def repay(self) -> None:
         self.memory.take_back_work(self)

@@ -165,3 +165,23 @@ def test_floors_are_given_only_beside_what_is_lent():
     ledger.repay(Kind.AHEAD, 30)
     assert ledger.reserve(60)
     assert ledger.pool == 40
+
+
+def test_while_ahead_is_paused_nothing_more_is_lent_ahead_but_computing_is_served():
+    ledger, rung = Ledger(100), []
+    ledger.adjust(100, 0, ahead_paused=True)
+    assert not ledger.borrow(Kind.AHEAD, 1, 1)
+    _ask(ledger, Kind.AHEAD, 10, 1, rung, "ahead")
+    assert ledger.borrow(Kind.WORK, 50, 1)
+    assert rung == []
+    ledger.adjust(100, 0, ahead_paused=False)
+    assert rung == ["ahead"]
+
+
+def test_a_limit_that_grows_again_serves_who_waits():
+    ledger, rung = Ledger(0), []
+    _ask(ledger, Kind.AHEAD, 40, 1, rung, "ahead")
+    ledger.adjust(79, 0, ahead_paused=False)
+    assert rung == []
+    ledger.adjust(80, 0, ahead_paused=False)
+    assert rung == ["ahead"]

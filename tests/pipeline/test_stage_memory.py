@@ -231,3 +231,37 @@ def test_two_tasks_of_one_stage_may_wait_for_its_window_at_the_same_time():
         return sorted(got)
 
     assert run_virtual(main) == [40, 50]
+
+
+def test_a_loan_that_was_too_small_takes_the_truth_at_once_and_nobody_borrows_until_it_is_repaid():
+    async def main():
+        ledger, oversize = _world(pool=200)
+        memory = _memory(ledger, oversize, window=50)
+        loan = await memory.ahead(40)
+        loan.settle(400)
+        assert (loan.size, loan.window, _lent(ledger)) == (400, 50, (350, 0, 0))
+        assert not ledger.borrow(Kind.AHEAD, 1, 9)
+        assert not ledger.borrow(Kind.WORK, 1, 9)
+        loan.settle(60)
+        assert (loan.size, _lent(ledger)) == (60, (10, 0, 0))
+        assert ledger.borrow(Kind.AHEAD, 1, 9)
+        loan.repay()
+        loan.settle(100)
+        return _lent(ledger)
+
+    assert run_virtual(main) == (1, 0, 0)
+
+
+def test_a_work_loan_settles_on_the_truth_both_ways():
+    async def main():
+        ledger, oversize = _world(pool=100)
+        memory = _memory(ledger, oversize)
+        loan = await memory.work(30)
+        loan.settle(130)
+        assert (loan.size, _lent(ledger)) == (130, (0, 130, 0))
+        loan.settle(20)
+        assert (loan.size, _lent(ledger)) == (20, (0, 20, 0))
+        loan.repay()
+        return _lent(ledger)
+
+    assert run_virtual(main) == (0, 0, 0)
