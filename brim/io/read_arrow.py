@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -15,6 +14,7 @@ from brim.errors import CorruptInput
 from brim.io.files.corrupt_input import reading
 from brim.io.files.file_source import FileSource, Wanted, file_source
 from brim.io.files.normalise import check_fields, plain_schema
+from brim.io.files.open_file import is_remote, open_file
 from brim.io.files.paths import Paths, find_files, find_files_or_later
 from brim.io.files.pieces import plain_pieces
 from brim.io.scan import Batches
@@ -44,8 +44,8 @@ def arrow_files_source(
 
 
 def _look(path: str) -> pa.Schema:
-    with reading(path, "schema"), pa.memory_map(path) as file:
-        found = plain_schema(_open(path, file).schema)
+    with reading(path, "schema"), _input(path) as file:
+        found = plain_schema(_open(file).schema)
     if twice := sorted({name for name in found.names if found.names.count(name) > 1}):
         raise CorruptInput(path, "schema", f"more than one column is called {twice}")
     return found
@@ -67,8 +67,8 @@ class ArrowReader:
         return False
 
     def read(self, wanted: Wanted) -> Batches:
-        with reading(wanted.path, "schema"), pa.memory_map(wanted.path) as file:
-            opened = _open(wanted.path, file)
+        with reading(wanted.path, "schema"), _input(wanted.path) as file:
+            opened = _open(file)
             check_fields(opened.schema, wanted.schema, f"{NAME}: {wanted.path}")
             for number, batch in enumerate(_batches(wanted.path, opened)):
                 with reading(wanted.path, f"batch {number}"):
@@ -78,9 +78,13 @@ class ArrowReader:
                 yield from plain_pieces(kept, wanted.schema, wanted.batch_bytes)
 
 
-def _open(path: str, file: pa.MemoryMappedFile) -> pa.RecordBatchFileReader | pa.RecordBatchStreamReader:
-    with Path(path).open("rb") as head:
-        is_file = head.read(len(_FILE_MAGIC)) == _FILE_MAGIC
+def _input(path: str) -> pa.NativeFile:
+    return pa.PythonFile(open_file(path), "r") if is_remote(path) else pa.memory_map(path)
+
+
+def _open(file: pa.NativeFile) -> pa.RecordBatchFileReader | pa.RecordBatchStreamReader:
+    is_file = file.read(len(_FILE_MAGIC)) == _FILE_MAGIC
+    file.seek(0)
     return pa.ipc.open_file(file) if is_file else pa.ipc.open_stream(file)
 
 

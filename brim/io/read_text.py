@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -14,6 +13,7 @@ from brim.events import RowsFailed
 from brim.io.files.corrupt_input import reading
 from brim.io.files.file_source import FileSource, Wanted, file_source
 from brim.io.files.lines import BLOCK_BYTES, LINE_BYTES_MAX, LongLine, read_lines
+from brim.io.files.open_file import file_size, open_file
 from brim.io.files.paths import Paths, find_files
 from brim.io.scan import Batches, Need
 from brim.io.source import OnError
@@ -106,11 +106,11 @@ class TextReader:
 
     def _read_file(self, wanted: Wanted) -> Batches:
         with reading(wanted.path, "the text"):
-            path = Path(wanted.path)
-            if (size := path.stat().st_size) > LINE_BYTES_MAX:
+            if (size := file_size(wanted.path)) > LINE_BYTES_MAX:
                 raise LimitExceeded("the size of a text", size, LINE_BYTES_MAX, wanted.path)
             if size > BLOCK_BYTES:
                 yield Need(_COPIES * size, wanted.path)
-            text = path.read_bytes().decode(self.encoding)
+            with open_file(wanted.path) as file:
+                text = file.read().decode(self.encoding)
             row = pa.RecordBatch.from_pydict({"path": [wanted.path], "text": [text]}, schema=_WHOLE)
         yield row.select(wanted.schema.names)

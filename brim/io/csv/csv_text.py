@@ -9,11 +9,11 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import BinaryIO
 
 from brim.errors import CorruptInput
 from brim.io.files.corrupt_input import reading
+from brim.io.files.open_file import open_file
 from brim.sizes import MIB
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -38,7 +38,7 @@ class CsvText:
 
     def __post_init__(self) -> None:
         with reading(self.path, "the beginning"):
-            self._file = Path(self.path).open("rb")  # noqa: SIM115 - closed by its user
+            self._file = open_file(self.path)  # closed by its user
 
     def read(self, size: int = -1) -> bytes:
         if self.trouble is not None:
@@ -88,7 +88,7 @@ class CsvText:
 
     def _find_open_quote(self) -> CorruptInput | None:
         """Where the quote is that is never closed; a lone quote inside an unquoted value is only a character."""
-        with Path(self.path).open("rb") as file:
+        with open_file(self.path) as file:
             offset = open_quote(iter(lambda: file.read(MIB), b""), self.delimiter)
             if offset is None:
                 return None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from brim.errors import CorruptInput, LimitExceeded
 from brim.io.files.corrupt_input import reading
+from brim.io.files.open_file import open_file
 from brim.sizes import KIB, MIB
 
 BLOCK_BYTES = 512 * KIB
@@ -53,7 +53,7 @@ def read_lines(path: str, line_bytes_max: int = LINE_BYTES_MAX) -> Iterator[tupl
 def _blocks(path: str, line_bytes_max: int) -> Iterator[bytes | LongLine]:
     """Blocks that end where lines do, without the last line end."""
     with reading(path, "the beginning"):
-        file = Path(path).open("rb")  # noqa: SIM115 - closed below
+        file = open_file(path)  # closed below
     with file:
         rest = b""
         first = True

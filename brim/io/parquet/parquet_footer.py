@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from brim.io.files.corrupt_input import reading
+from brim.io.files.open_file import file_size, open_input
 from brim.io.parquet.parquet_guard import check_chunks, short_statistics
 from brim.io.parquet.prune import Range
 
@@ -81,5 +81,5 @@ def _ordered(kind: pa.DataType) -> bool:
 
 def open_footer(path: str) -> Footer:
     """Read the footer of `path`."""
-    with reading(path, "footer"), pq.ParquetFile(path, pre_buffer=False, memory_map=False) as file:
-        return Footer(path, file.metadata, file.schema_arrow, Path(path).stat().st_size)
+    with reading(path, "footer"), pq.ParquetFile(open_input(path), pre_buffer=False, memory_map=False) as file:
+        return Footer(path, file.metadata, file.schema_arrow, file_size(path))

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from pyarrow._parquet import ParquetReader
 
 from brim.arrow_pool import arrow_pool
+from brim.io.files.open_file import open_file
 from brim.io.parquet.thrift import Cursor
 from brim.sizes import KIB
 
@@ -83,7 +83,7 @@ def short_statistics(path: str, footer: Any) -> frozenset[tuple[int, int]]:
 
 
 def _footer(path: str) -> dict[int, object]:
-    with Path(path).open("rb") as file:
+    with open_file(path) as file:
         stop = file.seek(0, os.SEEK_END) - _TAIL_BYTES
         file.seek(max(0, stop))
         length = int.from_bytes(file.read(4), "little")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -19,6 +18,7 @@ from brim.io.files.columns import check_selection
 from brim.io.files.corrupt_input import beside, reading
 from brim.io.files.hive import partition_schema, partition_values
 from brim.io.files.normalise import check_fields, conform, plain_schema
+from brim.io.files.open_file import open_file
 from brim.io.files.paths import DataFile, Files, LaterFiles, Paths, describe_files, find_files, find_files_or_later
 from brim.io.files.pieces import pieces
 from brim.io.parquet.parquet_file import open_parquet
@@ -146,7 +146,7 @@ class ParquetSource:
 
     def _groups(self, data: DataFile, opened: Footer, learned: _Learned) -> Iterator[RowGroup]:
         leaves = opened.leaves(self.stored_columns)
-        with reading(data.path, "page headers"), Path(data.path).open("rb") as file:
+        with reading(data.path, "page headers"), open_file(data.path) as file:
             for index in range(opened.footer.num_row_groups):
                 try:
                     with reading(data.path, f"row group {index}, footer"):
@@ -226,7 +226,7 @@ def _look(files: Sequence[DataFile], on_error: OnError) -> _Look:
 
 
 def _page_bytes(opened: Footer) -> Iterator[tuple[str, int]]:
-    with reading(opened.path, "row group 0, footer"), Path(opened.path).open("rb") as file:
+    with reading(opened.path, "row group 0, footer"), open_file(opened.path) as file:
         for name in opened.schema.names:
             if opened.footer.num_row_groups:
                 leaves = opened.leaves([name])
