@@ -1,10 +1,8 @@
-"""What the machine has, and how much of it the process tree uses. Linux from /proc, elsewhere by psutil."""
+"""What the machine has: free memory and cores."""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from pathlib import Path
 
 import psutil
 
@@ -29,44 +27,3 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def tree_bytes() -> int:
-    """Anonymous and shared memory of this process and its descendants, in bytes; file pages are the kernel's.
-
-    Shared pages are counted once per process that maps them, so this is the sum of the kernel's Pss from above.
-    """
-    return sum(_process_bytes(pid) for pid in _tree(os.getpid()))
-
-
-def _tree(pid: int) -> list[int]:
-    found, todo = [], [pid]
-    while todo:
-        current = todo.pop()
-        found.append(current)
-        todo.extend(_children(current))
-    return found
-
-
-def _children(pid: int) -> list[int]:
-    children: list[int] = []
-    with suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - names alone are wanted, ten times a second
-            with suppress(OSError):
-                children.extend(map(int, Path(f"/proc/{pid}/task/{thread}/children").read_bytes().split()))
-        return children
-    with suppress(psutil.Error):
-        return [child.pid for child in psutil.Process(pid).children()]
-    return []
-
-
-def _process_bytes(pid: int) -> int:
-    with suppress(OSError):
-        return sum(
-            int(line.split()[1]) * 1024
-            for line in Path(f"/proc/{pid}/status").read_bytes().splitlines()  # its name may be no text
-            if line.startswith((b"RssAnon", b"RssShmem"))
-        )
-    with suppress(psutil.Error):
-        return int(psutil.Process(pid).memory_info().rss)
-    return 0

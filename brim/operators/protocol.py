@@ -39,6 +39,9 @@ class Inbox(Protocol):
 
     async def __anext__(self) -> pa.RecordBatch: ...
 
+    def take_nowait(self, most_bytes: int) -> pa.RecordBatch | None:
+        """The next batch if it is there and keeps at most `most_bytes` alive; None where it is not, or too large."""
+
 
 class Outbox(Protocol):
     """Where results go. One writer at a time."""
@@ -88,6 +91,10 @@ class Memory(Protocol):
     @property
     def work_limit(self) -> int:
         """The most a single work loan may be."""
+
+    @property
+    def row_limit(self) -> int:
+        """The most a single row may take ahead: the window and the oversize reserve."""
 
     def try_ahead(self, size: int) -> Loan | None:
         """`size` bytes if they are there at once."""
@@ -225,8 +232,10 @@ class Caller(Protocol):
 class Workers(Protocol):
     """What runs user functions."""
 
-    def open(self, function: UserFunction, stage: Stage) -> AbstractAsyncContextManager[Caller]:
-        """Make `function` ready for `stage`; leaving the block ends its calls."""
+    def open(
+        self, function: UserFunction, stage: Stage, *, most: int | None = None
+    ) -> AbstractAsyncContextManager[Caller]:
+        """Make `function` ready for `stage`, in at most so many processes; leaving the block ends its calls."""
 
 
 class Stage(Protocol):

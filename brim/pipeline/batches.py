@@ -83,6 +83,10 @@ class Batches:
         """The next batch; a failure of the run is raised here, as one `StageFailed`."""
         return await self._begun().next_batch()
 
+    def keep(self, table: pa.Table) -> None:
+        """Say that `table` holds what was given: it is the caller's, and not the engine's growth."""
+        self._begun().keep(table)
+
     def _begun(self) -> Job:
         if self._job is None:
             raise PlanError("open the stream first: `async with pipeline.stream() as batches`")
@@ -100,7 +104,10 @@ async def drain(batches: Batches) -> Report:
 async def collect(batches: Batches) -> pa.Table:
     """Run `batches` to the end; all of their rows as a table."""
     async with batches:
-        return pa.Table.from_batches([batch async for batch in batches], batches.schema)
+        kept = [batch async for batch in batches]
+        table = pa.Table.from_batches(kept, batches.schema)
+        batches.keep(table)
+        return table
 
 
 def _abandon(job: Job, engine: Engine | None) -> None:

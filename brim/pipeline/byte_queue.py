@@ -183,6 +183,16 @@ class ByteQueue:
         self._take()
         return entry.batch
 
+    def take_nowait(self, most_bytes: int) -> pa.RecordBatch | None:
+        """The next batch if it lies here and weighs at most `most_bytes`."""
+        if not self._entries or self.reader_gone:
+            return None
+        entry = self._entries[0]
+        if isinstance(entry.batch, Parcel) or entry.size > most_bytes:
+            return None
+        self._take()
+        return entry.batch
+
     async def _wait_for_entry(self) -> None:
         while not self._entries:
             if self.writer_done or self.reader_gone:  # a stream may be closed by another task than the one that reads

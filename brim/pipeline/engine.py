@@ -35,16 +35,16 @@ from brim.pipeline.observer import Observer
 from brim.pipeline.outlast import outlast
 from brim.pipeline.oversize import Oversize
 from brim.pipeline.progress import Progress, Wanted, show_progress
+from brim.pipeline.relief import Relief, TreeLooks
 from brim.pipeline.report import Report
 from brim.pipeline.shared import Shared
 from brim.pipeline.snapshot import RunSnapshot
+from brim.pipeline.truth import Truth
 from brim.pipeline.world import LimitedThreads, LoopClock, World
 from brim.sizes import parse_size
 
 if TYPE_CHECKING:
     from brim.pipeline.builder import Pipeline
-
-SAMPLE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,7 @@ class Engine:
         self._on_event = on_event
         self._jobs: dict[Job, None] = {}
         self._shared: Shared | None = None
+        self._truth: Truth
         self._tasks: TaskGroup | None = None
         self._root: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -185,9 +186,12 @@ class Engine:
     async def _live(self, opened: anyio.Event) -> None:
         """The root task: holds everything open until it is told to close."""
         try:
+            looks = TreeLooks()
+            start = (await looks()).now
             async with self._open_world() as shared, anyio.create_task_group() as tasks:
                 self._shared, self._tasks = shared, tasks
-                tasks.start_soon(self._sample, shared)
+                self._truth = self._open_truth(shared, looks, start)
+                tasks.start_soon(self._truth.watch)
                 opened.set()
                 await self._closing.wait()
                 tasks.cancel_scope.cancel()
@@ -216,14 +220,24 @@ class Engine:
         finally:
             spill.close()
 
-    async def _sample(self, shared: Shared) -> None:
-        """Measure the process tree ten times a second."""
-        thread = anyio.CapacityLimiter(1)  # its own, so that a host that is busy in threads does not blind it
-        start = await anyio.to_thread.run_sync(machine.tree_bytes, limiter=thread)
-        while True:
-            grown = await anyio.to_thread.run_sync(machine.tree_bytes, limiter=thread) - start
-            shared.growth, shared.peak_growth = grown, max(shared.peak_growth, grown)
-            await anyio.sleep(SAMPLE_S)
+    def _open_truth(self, shared: Shared, looks: TreeLooks, start: int) -> Truth:
+        world, relief = shared.world, Relief(shared.pools, looks.thread)
+        kept = shared.handed_over
+        return Truth(
+            self.limits.memory,
+            start,
+            world.ledger,
+            world.clock,
+            looks,
+            relief,
+            kept=lambda: kept.held_bytes,
+            tell=self._emit,
+            on_look=self._note_growth,
+        )
+
+    def _note_growth(self, growth: int, peak: int) -> None:
+        for job in self._jobs:
+            job.note_growth(growth, peak)
 
     def _opened(self) -> Shared:
         if self._shared is None or self._tasks is None or self._closing.is_set():
@@ -238,7 +252,7 @@ class Engine:
         assert self._tasks is not None
         self._runs_begun += 1
         observer = Observer(f"run-{id(self):x}-{self._runs_begun}", self._emit)
-        job = Job(pipeline.node, shared, observer, self._forget)
+        job = Job(pipeline.node, shared, observer, self._forget, self._truth.look)
         self._jobs[job] = None
         self._tasks.start_soon(job.main, name=f"brim {observer.run_id}")
         progress: Progress | None = show_progress(job, wanted=self._progress)
@@ -259,11 +273,10 @@ class Engine:
 
     def stats(self) -> EngineStats:
         """What the engine holds and runs now."""
-        shared = self._opened()
-        ledger = shared.world.ledger
+        ledger, truth = self._opened().world.ledger, self._truth
         runs = tuple(seen for job in self._jobs if (seen := job.snapshot()) is not None)
         memory = self.limits.memory
-        return EngineStats(memory, ledger.used, ledger.limit, shared.growth, shared.peak_growth, runs)
+        return EngineStats(memory, ledger.used, ledger.limit - ledger.cut, truth.growth, truth.peak, runs)
 
     def stream(self, pipeline: Pipeline) -> Batches:
         """The batches of a run of `pipeline`: ``async with engine.stream(pipeline) as batches: async for …``."""

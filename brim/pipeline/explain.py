@@ -8,8 +8,8 @@ from brim.errors import BudgetTooSmall
 from brim.limits import Limits
 from brim.pipeline.lower import detail_of
 from brim.pipeline.nodes import Node, inputs_of
-from brim.pipeline.plan import Allotment, Plan
-from brim.pipeline.planner import plan, worker_base
+from brim.pipeline.plan import Plan
+from brim.pipeline.planner import estimated_base, plan, worker_count
 from brim.sizes import format_size
 
 WIDTH = 56
@@ -17,12 +17,11 @@ WIDTH = 56
 
 def explain(node: Node, limits: Limits) -> str:
     """The declared tree beside the planned stages, then the memory line by line; a budget that is too small says so."""
-    base = worker_base(node, limits)
     try:
-        planned = plan(node, limits, base=base)
+        planned = plan(node, limits, base=estimated_base)
     except BudgetTooSmall as error:
         return "\n".join([*_declared(node), "", f"does not fit: {error}"])
-    return "\n".join([*_side_by_side(planned), "", *_sum(planned.allotment, base), "", *_floors(planned)])
+    return "\n".join([*_side_by_side(planned), "", *_sum(planned, limits), "", *_floors(planned)])
 
 
 def _side_by_side(planned: Plan) -> list[str]:
@@ -62,10 +61,11 @@ def _used_twice(node: Node) -> set[str]:
     return {ids[key] for key, times in places.items() if times > 1}
 
 
-def _sum(shares: Allotment, base: int) -> list[str]:
+def _sum(planned: Plan, limits: Limits) -> list[str]:
+    shares = planned.allotment
     rows = [
         ("memory", shares.given, "given"),
-        ("- base", base, "worker processes, estimated until they are measured" if base else "no worker processes"),
+        ("- base", shares.base, _workers(planned, limits)),
         ("- pad", shares.pad, "fragmentation, Python objects, sockets"),
         ("= ledger", shares.ledger, ""),
         ("  floors", shares.floors, f"batches of {format_size(shares.batch_bytes)}"),
@@ -73,6 +73,15 @@ def _sum(shares: Allotment, base: int) -> list[str]:
         ("  pool", shares.pool, "at most half of it for queues and read-ahead, the rest for computing"),
     ]
     return [f"{name:<12}{format_size(size):>12}  {note}".rstrip() for name, size, note in rows]
+
+
+def _workers(planned: Plan, limits: Limits) -> str:
+    """How many worker processes there are, and how many there would be with more memory."""
+    if not planned.workers:
+        return "no worker processes"
+    count, wanted = sum(planned.workers.values()), sum(worker_count(one, limits) for one in planned.workers)
+    of = f" of {wanted}, for want of memory" if count < wanted else ""
+    return f"{count} worker process{'es' if count > 1 else ''}{of}, estimated until they are measured"
 
 
 def _floors(planned: Plan) -> list[str]:

@@ -64,7 +64,7 @@ def fuse(stages: Sequence[Stage]) -> tuple[Stage, ...]:
                 id=below.id,
                 name=below.name if below.name == moved.name else f"{below.name}+{moved.name}",
                 detail=f"{below.detail} → {moved.detail}",
-                operator=Transform(Fused((*before, *(kernels or ()))), stateless=True),
+                operator=Transform(Fused((*before, *(kernels or ()))), stateless=True, joins=_joins(below, stage)),
                 inputs=below.inputs,
                 nodes=(*below.nodes, *moved.nodes),
             )
@@ -72,6 +72,10 @@ def fuse(stages: Sequence[Stage]) -> tuple[Stage, ...]:
             made.append(moved)
         place[index] = len(made) - 1
     return tuple(made)
+
+
+def _joins(*stages: Stage) -> bool:
+    return all(isinstance(stage.operator, Transform) and stage.operator.joins for stage in stages)
 
 
 def _fusible(stage: Stage) -> tuple[Kernel, ...] | None:

@@ -7,11 +7,13 @@ start ──► admitted (floors reserved) ──► running ──► ended (fl
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import weakref
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import anyio
+import anyio.lowlevel
 import pyarrow as pa
 
 from brim.errors import BrimError
@@ -23,19 +25,27 @@ from brim.pipeline.report import Report
 from brim.pipeline.run import Run
 from brim.pipeline.shared import Shared
 from brim.pipeline.snapshot import RunSnapshot, snapshot
+from brim.sizes import held_bytes
 
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """One run of `node`. `shared` is what the engine gives it; `on_end` is told when nothing of it is left."""
+    """One run of `node`.
+
+    `shared` is what the engine gives it; `on_end` is told when nothing of it is left. `look` measures the process tree,
+    and whoever does so tells the most it had grown by (`note_growth`).
+    """
 
     node: Node
     shared: Shared
     observer: Observer
     on_end: Callable[[Job], None]
+    look: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint
     run: Run | None = None
     error: BaseException | None = None
     rows: int = 0
+    growth: int = 0
+    peak_growth: int = 0
     _stopping: bool = False
     _kept: int = 0
     _turn: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True))
@@ -43,6 +53,7 @@ class Job:
     _ready: anyio.Event = field(default_factory=anyio.Event)
     _ended: anyio.Event = field(default_factory=anyio.Event)
     _report: Report | None = None
+    _given: weakref.ref[pa.RecordBatch] | None = None
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     async def main(self) -> None:
@@ -55,6 +66,7 @@ class Job:
                 self.observer.begin(self.run)
                 self._ready.set()
                 await self.run.execute()
+                await self.look()  # the peak since the last time
         except anyio.get_cancelled_exc_class():
             self.error = BrimError("the engine was closed while this run was under way")
             raise
@@ -107,6 +119,7 @@ class Job:
     async def next_batch(self) -> pa.RecordBatch:
         """The next batch of the run; at its end `StopAsyncIteration`, or what made it fail."""
         assert self.run is not None
+        self._note_kept()
         try:
             async with self._turn:  # several tasks may share the batches; the queue has one reader
                 batch = await self.run.output.__anext__()
@@ -118,7 +131,17 @@ class Job:
             raise
         wrote = isinstance(self.node, Write)
         self.rows += sum(batch.column("rows").to_pylist()) if wrote else batch.num_rows
+        self._given = weakref.ref(batch)
         return batch
+
+    def _note_kept(self) -> None:
+        """The batch given before is the caller's once the next is asked for; the run's floor paid for it until now."""
+        if self._given is not None and (kept := self._given()) is not None:
+            self.shared.handed_over.add(kept, held_bytes(kept))
+
+    def note_growth(self, growth: int, peak: int) -> None:
+        """By how much the process tree has grown since the engine was opened, and the most since the last look."""
+        self.growth, self.peak_growth = growth, max(self.peak_growth, peak)
 
     async def stop(self) -> None:
         """End the run and wait until nothing of it is left."""
@@ -139,6 +162,10 @@ class Job:
         self._scope.cancel()
         self._release_kept()
 
+    def keep(self, table: pa.Table) -> None:
+        """`table` holds what was given batch by batch; it is the caller's."""
+        self.shared.handed_over.add(table, table.get_total_buffer_size())
+
     def snapshot(self) -> RunSnapshot | None:
         """How the run stands now; None before it is admitted."""
         return None if self.run is None else snapshot(self.run)
@@ -152,4 +179,4 @@ class Job:
         return self._made_report(self.run)
 
     def _made_report(self, run: Run) -> Report:
-        return self.observer.report(run, self.rows, self.shared.limits.memory, self.shared.peak_growth)
+        return self.observer.report(run, self.rows, self.shared.limits.memory, self.peak_growth)

@@ -12,8 +12,8 @@ Rules of this file
   always come back, so the other half is always there again. The oversize reserve has one borrower at a time.
 - Requests are granted the furthest downstream first (the highest rank), first come among equals, and nobody overtakes.
 - The truth is never dropped: bytes that are there already are counted (`overdraw`), room or not, and nothing is lent
-  until they are repaid. `limit` may shrink below what is lent, and `ahead_paused` says that nothing more is lent ahead:
-  floors remain, and they are enough to go on with.
+  until they are repaid. `cut` is what memory that nobody accounts for takes from the pool, and `ahead_paused` says that
+  nothing more is lent ahead. Floors remain, and they are enough to go on with.
 """
 
 from __future__ import annotations
@@ -49,12 +49,13 @@ class Request:
 
 @dataclass(eq=False, slots=True)
 class Ledger:
-    """Bytes of one engine. `limit` may shrink while it is open (drift); what is lent then comes back first."""
+    """Bytes of one engine."""
 
     limit: int
     oversize_limit: int = 0
     floors: int = 0
     kept_for_floors: int = 0
+    cut: int = 0
     ahead_paused: bool = False
     peak: int = 0
     _lent: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
@@ -65,7 +66,7 @@ class Ledger:
     @property
     def pool(self) -> int:
         floors = self.floors + sum(request.size for request in self._reservations)
-        return max(0, self.limit - self.oversize_limit - max(floors, self.kept_for_floors))
+        return max(0, self.limit - self.cut - self.oversize_limit - max(floors, self.kept_for_floors))
 
     @property
     def ahead_limit(self) -> int:
@@ -145,10 +146,10 @@ class Ledger:
         assert size >= 0
         self._lend(kind, size)
 
-    def adjust(self, limit: int, oversize_limit: int, *, ahead_paused: bool) -> None:
-        """Follow the truth: how much there is, and whether anything is lent ahead. What is lent comes back first."""
+    def adjust(self, *, cut: int, ahead_paused: bool) -> None:
+        """Follow the truth: a smaller or larger pool, and whether it is lent ahead. What is lent comes back first."""
         assert self._thread == threading.get_ident()
-        self.limit, self.oversize_limit, self.ahead_paused = limit, oversize_limit, ahead_paused
+        self.cut, self.ahead_paused = cut, ahead_paused
         self._grant()
 
     def ask(self, request: Request) -> None:

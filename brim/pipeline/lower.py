@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, assert_never
 
 from brim.errors import PlanError
@@ -68,7 +69,7 @@ def _lower(node: Node, limits: Limits, stages: list[Stage]) -> int:
             id=id_,
             name=name.rpartition("-")[0] or name,
             detail=detail_of(node),
-            operator=_operator(node, limits),
+            operator=_joining(_operator(node, limits), node),
             inputs=inputs,
             schema=node.schema,
             nodes=(node.id,),
@@ -115,6 +116,17 @@ def _operator(node: Node, limits: Limits) -> Operator:
             return sink.operator(below.schema)
         case _:
             assert_never(node)
+
+
+def _joining(operator: Operator, node: Node) -> Operator:
+    """`operator`, which joins small batches unless the user asked for small ones somewhere below."""
+    if isinstance(operator, Transform) and _wants_small(node):
+        return replace(operator, joins=False)
+    return operator
+
+
+def _wants_small(node: Node) -> bool:
+    return isinstance(node, IntoBatches) or any(map(_wants_small, inputs_of(node)))
 
 
 def _step(node: ApplyStep, limits: Limits) -> Operator:

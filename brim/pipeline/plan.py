@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from brim.operators.protocol import Operator
+from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.nodes import Node
 
 
@@ -59,12 +61,16 @@ class Allotment:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Stages in an order in which every stage comes after what it reads; the last is the root."""
+    """Stages in an order in which every stage comes after what it reads; the last is the root.
+
+    `workers` says how many processes each function that runs in some may have.
+    """
 
     declared: Node
     planned: Node
     stages: tuple[Stage, ...]
     allotment: Allotment
+    workers: Mapping[UserFunction, int] = field(default_factory=dict)
 
     @property
     def schema(self) -> pa.Schema:

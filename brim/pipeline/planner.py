@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import reduce
 
+from brim.errors import BudgetTooSmall
 from brim.limits import Limits
 from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.allot import allot
@@ -15,8 +17,21 @@ from brim.pipeline.plan import Plan
 from brim.pipeline.rules import RULES
 from brim.sizes import MIB
 
+BaseOf = Callable[[Mapping[UserFunction, int]], int]
+"""The bytes that so many worker processes of each function weigh, those of other runs included."""
+
 WORKER_BYTES = 32 * MIB
 """What an idle worker process weighs until one was measured: Python, pyarrow, numpy and the channel."""
+
+
+def no_base(workers: Mapping[UserFunction, int]) -> int:
+    """No worker is there."""
+    return 0 * len(workers)
+
+
+def estimated_base(workers: Mapping[UserFunction, int]) -> int:
+    """What workers are expected to weigh while none of them has been measured."""
+    return WORKER_BYTES * sum(workers.values())
 
 
 def optimize(node: Node) -> Node:
@@ -24,8 +39,10 @@ def optimize(node: Node) -> Node:
     return reduce(lambda planned, rule: rule(planned), RULES, node)
 
 
-def plan(node: Node, limits: Limits, *, base: int = 0, runs: int = 1) -> Plan:
-    """How to run `node` within `limits`; `base` bytes are taken by workers already.
+def plan(node: Node, limits: Limits, *, base: BaseOf = no_base, runs: int = 1) -> Plan:
+    """How to run `node` within `limits`; `base` says what worker processes weigh, given how many each function gets.
+
+    Where not all workers fit the plan gets fewer, down to one a function, before it is refused.
 
     Raises:
         BudgetTooSmall: not even the smallest batches can be moved through.
@@ -34,20 +51,34 @@ def plan(node: Node, limits: Limits, *, base: int = 0, runs: int = 1) -> Plan:
     planned = optimize(node)
     stages = fuse(lower(planned, limits))
     check(stages)
-    operators = [stage.operator for stage in stages]
+    operators, functions = [stage.operator for stage in stages], process_functions(node)
+    for most in range(limits.processes if functions else 1, 0, -1):
+        workers = {function: min(worker_count(function, limits), most) for function in functions}
+        taken = base(workers)
+        try:
+            shares = allot(
+                operators,
+                limits.memory,
+                base=taken,
+                runs=runs,
+                batch_bytes=limits.batch_bytes,
+                remedy=_remedy(taken, runs),
+            )
+        except BudgetTooSmall:
+            if most == 1:
+                raise
+        else:
+            return Plan(node, planned, stages, shares, workers)
+    raise AssertionError("the last number of workers was planned or refused")
+
+
+def _remedy(base: int, runs: int) -> str:
     ways = (['use backend="thread" for user functions'] if base else []) + (["a smaller max_runs"] if runs > 1 else [])
-    remedy = ", or ".join(ways)
-    shares = allot(operators, limits.memory, base=base, runs=runs, batch_bytes=limits.batch_bytes, remedy=remedy)
-    return Plan(node, planned, stages, shares)
-
-
-def worker_base(node: Node, limits: Limits) -> int:
-    """What the worker processes of `node` are expected to weigh while none of them has been measured."""
-    return sum(WORKER_BYTES * worker_count(function, limits) for function in process_functions(node))
+    return ", or ".join(ways)
 
 
 def worker_count(function: UserFunction, limits: Limits) -> int:
-    """How many worker processes `function` gets."""
+    """How many worker processes `function` gets where memory allows."""
     return min(function.concurrency or limits.processes, limits.processes)
 
 

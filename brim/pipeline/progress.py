@@ -91,7 +91,7 @@ class Progress:
         moment = Moment(
             now=now,
             before=self.past[0],
-            growth=shared.growth,
+            growth=self.job.growth,
             memory=shared.limits.memory,
             stopped=self.job.stopped or error is not None,
             failed=error.operator_id if isinstance(error, StageFailed) else None,

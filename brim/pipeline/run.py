@@ -92,7 +92,7 @@ class Run:
         inboxes, outbox = [self.queues[i] for i in stage.inputs], self.queues[index]
         state.clock.start()
         try:
-            task = Task(state, self.world, memory, self.plan.allotment.batch_bytes)
+            task = Task(state, self.world, memory, self.plan.allotment.batch_bytes, self.plan.workers)
             try:
                 await stage.operator.run(inboxes, outbox, task)
             except* ReaderGone:

@@ -7,6 +7,7 @@ to end, or is refused; one that would not fit alone is a `BudgetTooSmall` at onc
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import anyio
@@ -16,10 +17,11 @@ from brim.io.workers.pools import WorkerPools
 from brim.limits import Limits
 from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.allot import OVERSIZE_SHARE
+from brim.pipeline.handed_over import HandedOver
 from brim.pipeline.ledger import Kind, Request
 from brim.pipeline.nodes import Node
 from brim.pipeline.plan import Plan
-from brim.pipeline.planner import plan, process_functions, worker_count
+from brim.pipeline.planner import plan, process_functions
 from brim.pipeline.world import World
 
 
@@ -34,13 +36,12 @@ class Shared:
     world: World
     pools: WorkerPools
     runs: int
-    growth: int = 0
-    peak_growth: int = 0
+    handed_over: HandedOver = field(default_factory=HandedOver)
     running: int = 0
     screen: anyio.Lock = field(default_factory=anyio.Lock)
     _weights: dict[UserFunction, int] = field(default_factory=dict)
     _bases: dict[UserFunction, int] = field(default_factory=dict)
-    _users: Counter[UserFunction] = field(default_factory=Counter)
+    _workers: Counter[UserFunction] = field(default_factory=Counter)
     _line: anyio.Lock = field(default_factory=anyio.Lock)
 
     def __post_init__(self) -> None:
@@ -49,21 +50,21 @@ class Shared:
 
     async def admit(self, node: Node) -> Plan:
         """A plan of `node` whose floors are reserved."""
-        weights = await self._weigh_workers(node)  # may take long, so nobody waits behind it
+        await self._weigh_workers(node)  # may take long, so nobody waits behind it
         async with self._line:
             self._forget_ended_workers()
-            for function, weight in weights.items():
-                await self._reserve_workers(node, function, weight)
-            planned = plan(node, self.limits, base=self._base, runs=self.runs)
+            planned = plan(node, self.limits, base=self._base_with, runs=self.runs)
+            for function, count in planned.workers.items():
+                await self._reserve_workers(function, count)
             await self._reserve(planned.allotment.floors)
             self.running += 1
-            self._users.update(dict.fromkeys(weights, 1))
+            self._workers.update(planned.workers)
             return planned
 
     def release(self, planned: Plan, kept: int = 0) -> None:
         """Give back what `admit` reserved but for `kept` bytes: the run has ended, its workers serve nobody."""
         self.running -= 1
-        self._users.subtract(process_functions(planned.declared))
+        self._workers.subtract(planned.workers)
         self.world.ledger.release(planned.allotment.floors - kept)
 
     def release_kept(self, size: int) -> None:
@@ -74,30 +75,29 @@ class Shared:
         """Whether one run has the engine for itself."""
         return self.running <= 1
 
-    @property
-    def _base(self) -> int:
-        """What all workers weigh."""
-        return sum(self._bases.values())
+    def _base_with(self, workers: Mapping[UserFunction, int]) -> int:
+        """What all workers weigh when a run with `workers` is let in."""
+        bases = self._bases | {function: self._needed(function, count) for function, count in workers.items()}
+        return sum(bases.values())
 
-    async def _weigh_workers(self, node: Node) -> dict[UserFunction, int]:
-        """What the workers of each function of `node` weigh; one of each is started where none lives."""
-        functions = process_functions(node)
-        for function in functions:
+    def _needed(self, function: UserFunction, count: int) -> int:
+        """What the workers of `function` weigh with `count` more: each run that uses it has workers of its own."""
+        weight = self._weights.get(function, 0) * (self._workers[function] + count)
+        return max(weight, self._bases.get(function, 0))
+
+    async def _weigh_workers(self, node: Node) -> None:
+        """Measure a worker of each function of `node`; one is started where none lives."""
+        for function in process_functions(node):
             if function not in self._weights or function not in self._alive():
-                self._weights[function] = worker_count(function, self.limits) * await self.pools.measure(function)
-        return {function: self._weights[function] for function in functions}
+                self._weights[function] = await self.pools.measure(function)
 
-    async def _reserve_workers(self, node: Node, function: UserFunction, weight: int) -> None:
-        """Reserve what is not yet: a function that several runs use at once has workers in each."""
+    async def _reserve_workers(self, function: UserFunction, count: int) -> None:
+        """Reserve what is not yet."""
         before = self._bases.get(function, 0)
-        more = max(0, weight * (self._users[function] + 1) - before)
-        if not more:
-            return
-        plan(node, self.limits, base=more + self._base, runs=self.runs)  # refuses what can never fit
-        self._bases[function] = before + more
+        self._bases[function] = self._needed(function, count)
         self._share_oversize()  # the reserve shrinks first, or it could keep the workers out for ever
         try:
-            await self._reserve(more)
+            await self._reserve(self._bases[function] - before)
         except BaseException:
             self._bases[function] = before
             self._share_oversize()
@@ -106,7 +106,7 @@ class Shared:
     async def _reserve(self, size: int) -> None:
         """Reserve `size` bytes as floors, in the order of coming; `BudgetTooSmall` where the engine does not wait."""
         ledger = self.world.ledger
-        if ledger.reserve(size):
+        if not size or ledger.reserve(size):
             return
         if self.limits.admission == "refuse":
             raise BudgetTooSmall(self.limits.memory + size, self.limits.memory, "wait until another run has ended")
@@ -125,11 +125,11 @@ class Shared:
     def _forget_ended_workers(self) -> None:
         """Give back what workers weighed that serve nobody and have been ended since."""
         alive = self._alive()
-        for function in [function for function in self._bases if function not in alive and not self._users[function]]:
+        for function in [function for function in self._bases if function not in alive and not self._workers[function]]:
             self.world.ledger.release(self._bases.pop(function))
             self._weights.pop(function, None)
         self._share_oversize()
 
     def _share_oversize(self) -> None:
         ledger = self.world.ledger
-        ledger.oversize_limit = (ledger.limit - self._base) // OVERSIZE_SHARE
+        ledger.oversize_limit = (ledger.limit - sum(self._bases.values())) // OVERSIZE_SHARE

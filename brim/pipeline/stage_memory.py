@@ -31,6 +31,10 @@ class StageMemory:
     def work_limit(self) -> int:
         return self.ledger.work_limit
 
+    @property
+    def row_limit(self) -> int:
+        return self.window_bytes + self.ledger.oversize_limit
+
     def try_ahead(self, size: int) -> AheadLoan | None:
         """`size` bytes of the window, and of the pool for what is beyond, if both are there at once."""
         window = min(size, self.window_bytes - self._window_used)

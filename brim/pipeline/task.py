@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, AsyncExitStack
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
 from brim.events import Fact, Resource, Waits
-from brim.operators.protocol import Clock, SpillSpace, Stores, Threads, Workers
+from brim.operators.protocol import Caller, Clock, SpillSpace, Stage, Stores, Threads, Workers
+from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.stage_clock import StageClock
 from brim.pipeline.stage_memory import StageMemory
 from brim.pipeline.stage_state import StageState
@@ -41,6 +42,20 @@ class StageThreads:
 
 
 @dataclass(frozen=True, slots=True)
+class StageWorkers:
+    """The engine's workers as one run uses them: at most as many of a function as its plan has memory for."""
+
+    workers: Workers
+    most: Mapping[UserFunction, int]
+
+    def open(
+        self, function: UserFunction, stage: Stage, *, most: int | None = None
+    ) -> AbstractAsyncContextManager[Caller]:
+        most = self.most.get(function, most)
+        return self.workers.open(function, stage) if most is None else self.workers.open(function, stage, most=most)
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """The surroundings of one running operator."""
 
@@ -48,6 +63,7 @@ class Task:
     world: World
     memory: StageMemory
     batch_bytes: int
+    most_workers: Mapping[UserFunction, int]
 
     @property
     def id(self) -> str:
@@ -71,7 +87,7 @@ class Task:
 
     @property
     def workers(self) -> Workers:
-        return self.world.workers
+        return StageWorkers(self.world.workers, self.most_workers)
 
     @property
     def spill(self) -> SpillSpace:

@@ -62,8 +62,14 @@ def test_the_floors_are_listed_by_stage_and_edge():
 def test_workers_are_part_of_the_sum():
     function = brim.udf(lambda a: a, returns=pa.int64())
     text = brim.range(10).select(x=function(col("id"))).explain(memory="1GiB", processes=2)
-    base = re.search(r"^- base +([\d.]+) MiB +worker processes", text, re.MULTILINE)
+    base = re.search(r"^- base +([\d.]+) MiB +2 worker processes, ", text, re.MULTILINE)
     assert float(base[1]) == pytest.approx(2 * WORKER_BYTES / MIB)
+
+
+def test_workers_there_is_no_memory_for_are_said():
+    function = brim.udf(lambda a: a, returns=pa.int64())
+    text = brim.range(10).select(x=function(col("id"))).explain(memory="100MiB", processes=4)
+    assert re.search(r"^- base .* 1 worker process of 4, for want of memory, estimated", text, re.MULTILINE)
 
 
 def test_what_was_not_measured_says_that_it_is_an_estimate():

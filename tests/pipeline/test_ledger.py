@@ -169,19 +169,23 @@ def test_floors_are_given_only_beside_what_is_lent():
 
 def test_while_ahead_is_paused_nothing_more_is_lent_ahead_but_computing_is_served():
     ledger, rung = Ledger(100), []
-    ledger.adjust(100, 0, ahead_paused=True)
+    ledger.adjust(cut=0, ahead_paused=True)
     assert not ledger.borrow(Kind.AHEAD, 1, 1)
     _ask(ledger, Kind.AHEAD, 10, 1, rung, "ahead")
     assert ledger.borrow(Kind.WORK, 50, 1)
     assert rung == []
-    ledger.adjust(100, 0, ahead_paused=False)
+    ledger.adjust(cut=0, ahead_paused=False)
     assert rung == ["ahead"]
 
 
-def test_a_limit_that_grows_again_serves_who_waits():
-    ledger, rung = Ledger(0), []
+def test_a_cut_keeps_bytes_from_the_pool_but_not_from_floors_and_may_be_let_go():
+    ledger, rung = Ledger(100), []
+    ledger.adjust(cut=90, ahead_paused=False)
     _ask(ledger, Kind.AHEAD, 40, 1, rung, "ahead")
-    ledger.adjust(79, 0, ahead_paused=False)
+    assert ledger.reserve(20), "a run is let in as if there were no cut: it can always go on with its floors"
+    assert ledger.pool == 0
+    ledger.release(20)
+    ledger.adjust(cut=21, ahead_paused=False)
     assert rung == []
-    ledger.adjust(80, 0, ahead_paused=False)
+    ledger.adjust(cut=20, ahead_paused=False)
     assert rung == ["ahead"]

@@ -14,7 +14,7 @@ import brim
 from brim import col
 from brim.errors import BudgetTooSmall, PlanError
 from brim.limits import Limits
-from brim.pipeline.planner import WORKER_BYTES, plan, process_functions, worker_base, worker_count
+from brim.pipeline.planner import WORKER_BYTES, estimated_base, plan, process_functions, worker_count
 from brim.sizes import GIB, KIB, MIB
 
 
@@ -60,10 +60,10 @@ def test_the_same_input_makes_the_same_plan_and_leaves_what_was_declared(pipelin
 def test_a_plan_fits_or_is_refused_with_a_number_that_is_enough(pipeline, memory, runs, base):
     refused = None
     try:
-        shares = plan(pipeline.node, Limits(memory=memory), base=base, runs=runs).allotment
+        shares = plan(pipeline.node, Limits(memory=memory), base=lambda _: base, runs=runs).allotment
     except BudgetTooSmall as error:
         refused = error
-        shares = plan(pipeline.node, Limits(memory=error.needed_bytes), base=base, runs=runs).allotment
+        shares = plan(pipeline.node, Limits(memory=error.needed_bytes), base=lambda _: base, runs=runs).allotment
     if refused is not None:
         assert refused.needed_bytes > memory
         assert ('backend="thread"' in str(refused)) == bool(base)
@@ -93,8 +93,25 @@ def test_functions_with_workers_are_counted_once_each():
     limits = Limits(processes=2)
     assert [worker_count(function.declared, limits) for function in (first, second)] == [2, 2]
     assert [worker_count(function.declared, Limits(processes=5)) for function in (first, second)] == [3, 5]
-    assert worker_base(WITH_WORKERS.node, limits) == 4 * WORKER_BYTES
-    assert worker_base(NUMBERS.select(x=threaded(col("id"))).node, limits) == 0
+    planned = plan(WITH_WORKERS.node, limits, base=estimated_base)
+    assert list(planned.workers.values()) == [2, 2]
+    assert planned.allotment.base == 4 * WORKER_BYTES
+    assert not plan(NUMBERS.select(x=threaded(col("id"))).node, limits, base=estimated_base).workers
+
+
+def test_fewer_workers_are_planned_before_a_plan_is_refused():
+    node, counts = WITH_WORKERS.node, set()
+    for memory in range(64, 400, 8):
+        try:
+            planned = plan(node, Limits(memory=memory * MIB, processes=4), base=estimated_base)
+        except BudgetTooSmall as refused:
+            assert not counts, "what fits fits with more"
+            fits = plan(node, Limits(memory=refused.needed_bytes, processes=4), base=estimated_base)
+            assert list(fits.workers.values()) == [1, 1]
+            continue
+        counts.add(tuple(planned.workers.values()))
+        assert max(counts) == tuple(planned.workers.values()), "more memory never means fewer"
+    assert counts == {(1, 1), (2, 2), (3, 3), (3, 4)}
 
 
 def test_a_function_nobody_reads_the_column_of_needs_no_worker():

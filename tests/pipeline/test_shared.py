@@ -232,7 +232,7 @@ def test_a_run_that_gives_up_while_its_workers_start_reserves_nothing():
 
 def test_workers_that_can_never_fit_are_refused_and_reserve_nothing():
     async def main():
-        shared = _shared(memory=100 * MIB, pools=Weights(50 * MIB), processes=2)
+        shared = _shared(memory=100 * MIB, pools=Weights(90 * MIB), processes=2)
         with pytest.raises(BudgetTooSmall, match='backend="thread"'):
             await shared.admit(_with_function())
         with anyio.fail_after(1):
@@ -240,6 +240,21 @@ def test_workers_that_can_never_fit_are_refused_and_reserve_nothing():
         return shared.world.ledger.floors
 
     assert run_virtual(main) == 0
+
+
+def test_a_run_gets_fewer_workers_before_it_is_refused():
+    async def main():
+        shared = _shared(memory=200 * MIB, runs=1, pools=Weights(50 * MIB), processes=4)
+        planned = await shared.admit(_with_function())
+        assert list(planned.workers.values()) == [2]
+        assert shared.world.ledger.floors == planned.allotment.floors + 100 * MIB
+        shared.release(planned)
+        with pytest.raises(BudgetTooSmall) as refused:
+            await _shared(memory=90 * MIB, runs=1, pools=Weights(50 * MIB), processes=4).admit(_with_function())
+        small = _shared(memory=refused.value.needed_bytes, runs=1, pools=Weights(50 * MIB), processes=4)
+        assert list((await small.admit(_with_function())).workers.values()) == [1]
+
+    run_virtual(main)
 
 
 def test_whatever_workers_weigh_a_run_alone_is_let_in_or_refused_at_once():

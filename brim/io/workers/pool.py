@@ -36,7 +36,10 @@ RECENT = 0.3  # weight of the latest call in the mean time of a call
 
 @dataclass(eq=False, slots=True)
 class Pool:
-    """The workers of `function`. `tasks` is where they live; `tell` is whom it serves now."""
+    """The workers of `function`, at most `size`. `tasks` is where they live; `tell` is whom it serves now.
+
+    `running_size` is how many there may be at the moment: fewer while memory is short.
+    """
 
     function: UserFunction
     pickled: bytes
@@ -51,10 +54,14 @@ class Pool:
     closing: bool = False
     failed: BrimError | None = None
     base_bytes: int = 0
+    running_size: int = field(init=False)
     _numbers: int = 0
     _deaths: int = 0
     _call_s: float | None = None
     _changed: anyio.Event = field(default_factory=anyio.Event)
+
+    def __post_init__(self) -> None:
+        self.running_size = self.size
 
     @property
     def facts(self) -> tuple[WorkerFacts, ...]:
@@ -75,6 +82,23 @@ class Pool:
         """Serve nobody; the workers stay."""
         self.tell = None
 
+    def resize(self, size: int) -> None:
+        """Have at most `size` workers from now on."""
+        self.size = size
+        self.throttle(size)
+
+    def throttle(self, size: int) -> None:
+        """Have at most `size` workers for the time being; those that are too many end when they have no call."""
+        self.running_size = size
+        for worker in list(self.workers):
+            self._end_surplus(worker)
+        self.go()
+
+    def _end_surplus(self, worker: WorkerProcess) -> None:
+        living = sum(not worker.end_reason for worker in self.workers)
+        if living > self.running_size and worker.ready and not worker.calls and not worker.end_reason:
+            worker.hang_up("memory is short")
+
     def request(self, rows: int, piece_bytes: int) -> Request:
         """A place in the line for a call of `rows` rows; it begins once its payload is there and `go` is said."""
         self._numbers += 1
@@ -91,7 +115,7 @@ class Pool:
             worker = self._free_worker()
             if worker is None:
                 starting = sum(not worker.ready for worker in self.workers)
-                if starting < len(self.waiting) and len(self.workers) < self.size:
+                if starting < len(self.waiting) and len(self.workers) < self.running_size:
                     self._start_worker()
                 return
             self._send(worker, self.waiting.popleft())
@@ -155,7 +179,7 @@ class Pool:
         ready = [worker for worker in self.workers if worker.ready and not worker.end_reason]
         if idle := next((worker for worker in ready if not worker.calls), None):
             return idle
-        full = len(self.workers) == self.size and len(ready) == self.size
+        full = len(self.workers) == len(ready) == self.running_size
         if full and self._call_s is not None and self._call_s < SENT_AHEAD_BELOW_S:
             return next((worker for worker in ready if len(worker.calls) == 1), None)
         return None
@@ -256,6 +280,7 @@ class Pool:
         worker.calls.remove(request)
         if worker.calls:
             worker.calls[0].begin(self.clock.now())
+        self._end_surplus(worker)
         self.go()
 
     async def _end_abandoned(self, worker: WorkerProcess, request: Request) -> None:

@@ -49,10 +49,10 @@ class WorkerPools:
         return tuple(facts for pool in self.pools for facts in pool.facts)
 
     @asynccontextmanager
-    async def open(self, function: UserFunction, stage: Stage) -> AsyncIterator[Caller]:
+    async def open(self, function: UserFunction, stage: Stage, *, most: int | None = None) -> AsyncIterator[Caller]:
         """`function`, ready to be called by `stage`; leaving the block leaves its calls. Workers stay for the next."""
         if function.backend == "process":
-            async with self._processes(function, stage) as caller:
+            async with self._processes(function, stage, self.limits.processes if most is None else most) as caller:
                 yield caller
         elif function.backend == "thread":
             yield ThreadCaller(function, stage)
@@ -71,14 +71,14 @@ class WorkerPools:
             WorkerDied: the process ended before it was ready.
             PlanError: the function cannot be sent to a process, or its devices are not the engine's.
         """
-        pool = await self._pool(function)
+        pool = await self._pool(function, 1)
         pool.failed = None
         await pool.ready()
         return pool.base_bytes
 
     @asynccontextmanager
-    async def _processes(self, function: UserFunction, stage: Stage) -> AsyncIterator[Caller]:
-        pool = await self._pool(function)
+    async def _processes(self, function: UserFunction, stage: Stage, most: int) -> AsyncIterator[Caller]:
+        pool = await self._pool(function, most)
         pool.enter(stage.tell)
         caller = ProcessCaller(pool, stage)
         try:
@@ -88,20 +88,32 @@ class WorkerPools:
             pool.leave()
             self._end_idle()
 
-    async def _pool(self, function: UserFunction) -> Pool:
-        """A pool of `function` that serves nobody; a new one where there is none."""
+    async def _pool(self, function: UserFunction, most: int) -> Pool:
+        """A pool of `function` that serves nobody, with at most so many workers; a new one where there is none."""
         data = await self.threads.run(pickled, function)
         same = [pool for pool in self.pools if pool.pickled == data]
+        in_use = sum(len(pool.workers) for pool in same if not pool.is_idle)
+        size = max(1, min(most, self._most(function), self.limits.processes - in_use))
         for pool in same:
             if pool.is_idle:
                 self.pools.remove(pool)
                 self.pools.append(pool)  # used last
+                pool.resize(size)
                 return pool
-        in_use = sum(len(pool.workers) for pool in same)
-        size = max(1, min(self._most(function), self.limits.processes - in_use))
         pool = Pool(function, data, size, self._folder(), self.clock, self.tasks, self.devices)
         self.pools.append(pool)
         return pool
+
+    def halve(self) -> None:
+        """Let half of the workers of each function end, after their calls."""
+        for pool in self.pools:
+            pool.throttle(max(1, pool.running_size // 2))
+
+    def restore(self) -> None:
+        """Let there be as many as before."""
+        for pool in self.pools:
+            if pool.running_size < pool.size:
+                pool.throttle(pool.size)
 
     def _most(self, function: UserFunction) -> int:
         most = min(function.concurrency or self.limits.processes, self.limits.processes)

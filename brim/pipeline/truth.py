@@ -1,0 +1,127 @@
+"""Truth: looks at what the process tree really holds, and lets the ledger follow.
+
+    growth ──► drift (beyond what is accounted for)    the pool is smaller by it
+           └─► pressure (percent of the memory)        from 85: nothing more is lent ahead
+                                                       from 90: allocators give pages back
+                                                       from 95: half of the workers
+
+Ten times a second, fifty times from 85 % on. Whatever it finds, floors remain, so no run is stopped for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from brim.io.process_tree import TreeBytes
+from brim.operators.protocol import Clock
+from brim.pipeline.allot import pad_bytes
+from brim.pipeline.drift import Drift
+from brim.pipeline.ledger import Ledger
+from brim.pipeline.pressure import Level, Pressure
+
+LOOK_S, LOOK_UNDER_PRESSURE_S = 0.1, 0.02
+GIVE_BACK_S = 0.5  # between two calls, because giving back costs the page faults of taking again
+HALVE_S = 1.0  # what a worker holds is gone only when its call has ended
+TELL_S = 1.0
+WORTH_TELLING = 32  # a change of the drift by a part of the memory in so many
+
+
+class Actions(Protocol):
+    """What is done about it."""
+
+    async def give_back(self) -> None:
+        """Let allocators return free pages."""
+
+    def halve_workers(self) -> None: ...
+
+    def restore_workers(self) -> None: ...
+
+
+@dataclass(eq=False, slots=True)
+class Truth:
+    """The growth of the tree since the engine was opened, and what follows from it.
+
+    Attributes:
+        memory: bytes by which the tree may grow.
+        start: what it held when the engine was opened.
+        read: looks at the tree.
+        kept: bytes of results the caller holds; they are the caller's, and subtracted.
+        tell: told of `memory.drift` and `memory.shrink`.
+        on_look: told, at every look, by how much the tree had grown, and the most since the look before.
+    """
+
+    memory: int
+    start: int
+    ledger: Ledger
+    clock: Clock
+    read: Callable[[], Awaitable[TreeBytes]]
+    actions: Actions
+    kept: Callable[[], int]
+    tell: Callable[[str, dict[str, Any]], None]
+    on_look: Callable[[int, int], None]
+    growth: int = 0
+    peak: int = 0
+    _drift: Drift = field(default_factory=Drift)
+    _pressure: Pressure = field(init=False)
+    _told_cut: int = 0
+    _told_at: float = float("-inf")
+    _gave_back_at: float = float("-inf")
+    _halved_at: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        self._pressure = Pressure(self.memory)
+
+    async def watch(self) -> None:
+        """Look, and act, for ever."""
+        while True:
+            await self.look()
+            await self._act()
+            await self.clock.sleep(LOOK_S if self._pressure.level is Level.CALM else LOOK_UNDER_PRESSURE_S)
+
+    async def look(self) -> None:
+        """Look once, and let the ledger follow."""
+        self._take(await self.read())
+
+    def _take(self, seen: TreeBytes) -> None:
+        kept, now, before = self.kept(), self.clock.now(), self._pressure.level
+        self.growth, peak = seen.now - self.start - kept, seen.peak - self.start - kept
+        self.peak = max(self.peak, peak)
+        self.on_look(self.growth, peak)
+        cut = self._drift.look(now, self.growth, self.ledger.used + pad_bytes(self.memory))
+        level = self._pressure.look(self.growth)
+        self.ledger.adjust(cut=cut, ahead_paused=level >= Level.PAUSE_SOURCES)
+        if level > before:
+            self.tell("memory.shrink", self._fields(level=int(level)))
+        self._tell_drift(now)
+
+    def _tell_drift(self, now: float) -> None:
+        """Tell of a drift that changed by much, once a second at most."""
+        if abs(self.ledger.cut - self._told_cut) * WORTH_TELLING > self.memory and now - self._told_at >= TELL_S:
+            self._told_cut, self._told_at = self.ledger.cut, now
+            self.tell("memory.drift", self._fields(drift=self.ledger.cut))
+
+    def _fields(self, **fields: int) -> dict[str, Any]:
+        ledger = self.ledger
+        return {
+            "run_id": "",
+            "operator": "",
+            "operator_id": "",
+            **fields,
+            "growth": self.growth,
+            "memory": self.memory,
+            "ledger_used": ledger.used,
+            "ledger_limit": ledger.limit - ledger.cut,
+        }
+
+    async def _act(self) -> None:
+        level, now = self._pressure.level, self.clock.now()
+        if level >= Level.GIVE_BACK and now - self._gave_back_at >= GIVE_BACK_S:
+            self._gave_back_at = now
+            await self.actions.give_back()
+        if level >= Level.FEWER_WORKERS and now - self._halved_at >= HALVE_S:
+            self._halved_at = now
+            self.actions.halve_workers()
+        elif level is Level.CALM:
+            self.actions.restore_workers()
