@@ -8,7 +8,7 @@ BENCH_READY := $(BENCH_VENV)/.ready
 WORKLOADS ?= w1
 ROUNDS ?= 3
 
-.PHONY: setup demo test check format bench docs soak clean
+.PHONY: setup demo test check format bench bench-speed cgroup sweep cost bench-page bench-all docs soak clean
 
 setup: $(READY)
 
@@ -30,9 +30,28 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# brim beside its peers; WORKLOADS="w1 w10" ROUNDS=5, or BENCH="--memory 256MiB --json runs.json" for more options.
+# brim beside its peers; WORKLOADS="w1 w10" ROUNDS=5, or BENCH="--memory 256MiB --cgroup 600MB" for more options.
 bench: $(BENCH_READY)
-	$(BENCH_VENV)/bin/python -m benchmarks $(WORKLOADS) --rounds $(ROUNDS) $(BENCH)
+	$(BENCH_VENV)/bin/python -m benchmarks speed $(WORKLOADS) --rounds $(ROUNDS) $(BENCH)
+
+# The figures of docs/reference/benchmarks.md; each target keeps its results in benchmarks/results.
+bench-speed: $(BENCH_READY)
+	$(BENCH_VENV)/bin/python -m benchmarks speed w1 w2 w3 w5 w6 w10 --engines brim,daft,polars,duckdb \
+		--rounds 5 --json benchmarks/results/speed.json $(BENCH)
+
+cgroup: $(BENCH_READY)
+	$(BENCH_VENV)/bin/python -m benchmarks survive --json benchmarks/results/survive.json $(BENCH)
+
+sweep: $(BENCH_READY)
+	$(BENCH_VENV)/bin/python -m benchmarks sweep --json benchmarks/results/sweep.json $(BENCH)
+
+cost: $(BENCH_READY)
+	$(BENCH_VENV)/bin/python -m benchmarks cost --json benchmarks/results/cost.json $(BENCH)
+
+bench-page: $(BENCH_READY)
+	$(BENCH_VENV)/bin/python -m benchmarks page
+
+bench-all: cgroup bench-speed sweep cost bench-page
 
 # The peers live in an environment of their own, so that tests never meet them.
 $(BENCH_READY): pyproject.toml

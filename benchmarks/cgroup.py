@@ -31,6 +31,21 @@ class Cgroup:
                 return int(facts.get("oom_kill", 0))
         return 0
 
+    def members(self) -> list[int]:
+        """The processes that live in it now."""
+        with suppress(OSError):
+            return [int(line) for line in (self.folder / "cgroup.procs").read_text().split()]
+        return []
+
+
+def why_not() -> str:
+    """Why no memory cgroup can be made here; empty where one can."""
+    try:
+        with memory_cgroup(1 << 30):
+            return ""
+    except OSError as reason:
+        return f"no memory cgroup can be made here: {reason}"
+
 
 @contextmanager
 def memory_cgroup(limit: int) -> Iterator[Cgroup]:

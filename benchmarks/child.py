@@ -16,8 +16,12 @@ import time
 import traceback
 from typing import Any
 
+import pyarrow as pa
+
 from benchmarks.catalogue import workload_named
 from benchmarks.workload import Job
+
+OBJECT_STORE = 2 * 1024**3
 
 
 def main(descriptor: int, workload: str, engine: str, fields: dict[str, str]) -> None:
@@ -33,29 +37,61 @@ def main(descriptor: int, workload: str, engine: str, fields: dict[str, str]) ->
             stream.readline()
 
         run = workload_named(workload).engines[engine]
-        version = _load(engine)
+        version = load(engine)
         say(ready=version)
         stream.readline()
         begun = time.perf_counter()
         try:
+            open_engine(engine)
+            opened = time.perf_counter()
             answer = run(Job(mark=mark, **fields))
-        except Exception:  # noqa: BLE001 - whatever an engine raises is a result
-            say(error=traceback.format_exc())
+        except Exception as error:  # noqa: BLE001 - whatever an engine raises is a result
+            say(error=traceback.format_exc(), needed=_needed(error))
         else:
-            say(seconds=time.perf_counter() - begun, answer=answer)
+            say(seconds=time.perf_counter() - opened, opening=opened - begun, answer=answer)
 
 
-def _load(engine: str) -> str:
-    """Import what the engine's code will import, so that imports are no part of the seconds; gives its version."""
+def load(engine: str) -> str:
+    """Import what the engine's code will import, so that imports are no part of the seconds; gives its version.
+
+    pyarrow imports pandas with its first array, where it is installed (Ray Data needs it): 25 MiB that are nobody's
+    growth.
+    """
     for shared in ("numpy", "pyarrow.parquet", "pyarrow.compute"):
         importlib.import_module(shared)
+    pa.array([0])
     module = importlib.import_module(engine)
     if engine == "daft":
         module.set_runner_native()
+    if engine == "ray":
+        importlib.import_module("ray.data")
     if engine == "brim":
         for name in module.__all__:  # they are loaded when they are first used
             getattr(module, name)
     return str(module.__version__)
+
+
+def open_engine(engine: str) -> None:
+    """What is done once for many runs and told apart from the seconds: Ray's cluster of processes on this machine."""
+    if engine != "ray":
+        return
+    import ray
+
+    # Without a dashboard and its agents; progress bars off, as its page on monitoring allows.
+    ray.init(include_dashboard=False, log_to_driver=False, object_store_memory=OBJECT_STORE, configure_logging=False)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+
+
+def _needed(error: BaseException | None) -> int | None:
+    """The bytes that a BudgetTooSmall names, wherever it hides in `error`."""
+    if error is None:
+        return None
+    if type(error).__name__ == "BudgetTooSmall":
+        return int(error.needed_bytes)  # type: ignore[attr-defined]
+    for inner in (*getattr(error, "exceptions", ()), error.__cause__):
+        if (needed := _needed(inner)) is not None:
+            return needed
+    return None
 
 
 if __name__ == "__main__":

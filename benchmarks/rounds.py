@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,12 +19,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.cgroup import memory_cgroup
-from benchmarks.process_tree import Sampler
+from benchmarks.brim_run import OPEN
+from benchmarks.cgroup import Cgroup, memory_cgroup
+from benchmarks.process_tree import Sampler, descendants, measure
 from benchmarks.web_server import serving
 from benchmarks.workload import Answer, Job, Workload
 
 ERROR_LINES = 12
+EXACT_ENGINES = {"ray"}
+"""Their processes share so much memory that plain sums would count it many times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Plan:
     memory: str
     data: Path
     cgroup_bytes: int | None = None
+    exact: bool = False
+    """Whether growth is read exactly, see `process_tree`; it costs more."""
     pythons: Mapping[str, str] = field(default_factory=dict)
     """The interpreter of an engine, where it is not this one."""
     timeout_s: float = 600.0
@@ -44,7 +49,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Run:
-    """What one process did. `status` is ``ok``, ``killed``, ``failed``, ``wrong`` or ``timed out``."""
+    """What one process did. `status` is ``ok``, ``refused``, ``killed``, ``failed``, ``wrong`` or ``timed out``."""
 
     workload: str
     engine: str
@@ -53,13 +58,24 @@ class Run:
     status: str = "killed"
     version: str = ""
     seconds: float = 0.0
+    opening_s: float = 0.0
+    """Starting what serves many runs (Ray's cluster); no part of the seconds."""
     process_s: float = 0.0
+    """The life of the process, imports included."""
     cpu_s: float = 0.0
     """Processor time of the process and those it waited for, imports included: steadier than seconds."""
     peak_resident: int = 0
     peak_growth: int = 0
+    open_growth: int = 0
+    """What brim had grown by when its pipeline was declared, before its engine opened: part of `peak_growth`."""
+    said_growth: int = 0
+    """brim's own figure, `report.peak_process_bytes`: the growth since its engine opened."""
+    needed: int | None = None
+    """The bytes that a refusal names."""
+    kills: int = 0
     marks: dict[str, int] = field(default_factory=dict)
     answer: Answer = field(default_factory=dict)
+    report: dict[str, Any] = field(default_factory=dict)
     error: str = ""
 
 
@@ -78,11 +94,31 @@ def runs(plan: Plan) -> Iterator[Run]:
                     yield _run(plan, job, Run(plan.workload.name, engine, number + 1, plan.memory), Path(folder))
 
 
+def bare_bytes(workload: Workload, engine: str, python: str = sys.executable) -> int:
+    """The anonymous and shared memory of a process that has loaded `engine` and does nothing."""
+    ours, theirs = socket.socketpair()
+    with (
+        ours,
+        subprocess.Popen(_command(python, theirs, workload.name, engine, {}), pass_fds=[theirs.fileno()]) as bare,
+    ):
+        theirs.close()
+        try:
+            with ours.makefile() as stream:
+                if not stream.readline():
+                    raise RuntimeError(f"{engine} cannot be loaded")
+            return measure(descendants(bare.pid), exact=True)[1]
+        finally:
+            bare.kill()
+
+
+def _command(python: str, line: socket.socket, workload: str, engine: str, fields: dict[str, str]) -> list[str]:
+    return [python, "-m", "benchmarks.child", str(line.fileno()), workload, engine, json.dumps(fields)]
+
+
 def _run(plan: Plan, job: Job, run: Run, folder: Path) -> Run:
     fields = {name: getattr(job, name) for name in ("data", "urls", "out", "memory")}
     ours, theirs = socket.socketpair()
-    python = plan.pythons.get(run.engine, sys.executable)
-    command = [python, "-m", "benchmarks.child", str(theirs.fileno()), run.workload, run.engine, json.dumps(fields)]
+    command = _command(plan.pythons.get(run.engine, sys.executable), theirs, run.workload, run.engine, fields)
     limits = memory_cgroup(plan.cgroup_bytes) if plan.cgroup_bytes else nullcontext()
     begun = time.perf_counter()
     with ours, limits as cgroup, (folder / "log").open("w+b") as log:
@@ -92,18 +128,20 @@ def _run(plan: Plan, job: Job, run: Run, folder: Path) -> Run:
         theirs.close()
         ours.settimeout(plan.timeout_s)
         try:
-            _listen(ours, process.pid, run)
+            _listen(ours, process.pid, run, exact=plan.exact or run.engine in EXACT_ENGINES)
         except TimeoutError:
             run.status = "timed out"
-            process.kill()
         except ConnectionError:
-            process.kill()
+            pass
+        if run.status in {"killed", "timed out"}:
+            _end(descendants(process.pid), cgroup)
         _, _, used = os.wait4(process.pid, 0)
         process.returncode = 0  # it has been waited for
         run.cpu_s = used.ru_utime + used.ru_stime
         run.process_s = time.perf_counter() - begun
-        if cgroup is not None and cgroup.kills():
-            run.status = "killed"
+        if cgroup is not None and (kills := cgroup.kills()):
+            run.status, run.kills = "killed", kills
+            _end([], cgroup)
         if run.status == "killed" and not run.error:
             log.seek(0)
             run.error = "\n".join(log.read().decode(errors="replace").splitlines()[-ERROR_LINES:])
@@ -112,9 +150,16 @@ def _run(plan: Plan, job: Job, run: Run, folder: Path) -> Run:
     return run
 
 
-def _listen(line: socket.socket, pid: int, run: Run) -> None:
+def _end(pids: list[int], cgroup: Cgroup | None) -> None:
+    """End processes that a run has started."""
+    for pid in {*pids, *(cgroup.members() if cgroup else ())}:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _listen(line: socket.socket, pid: int, run: Run, *, exact: bool) -> None:
     """Follow the process to its end; the sampler watches from its `ready` to its answer."""
-    sampler = Sampler(pid)
+    sampler = Sampler(pid, exact)
     with line.makefile("rw", encoding="utf-8") as stream:
         try:
             for said in map(json.loads, stream):
@@ -135,9 +180,14 @@ def _listen(line: socket.socket, pid: int, run: Run) -> None:
 
 def _take(said: dict[str, Any], run: Run) -> None:
     if "error" in said:
-        run.status, run.error = "failed", "\n".join(said["error"].splitlines()[-ERROR_LINES:])
-    else:
-        run.status, run.seconds, run.answer = "ok", said["seconds"], said["answer"]
+        run.needed = said["needed"]
+        run.status = "failed" if run.needed is None else "refused"
+        run.error = "\n".join(said["error"].splitlines()[-ERROR_LINES:])
+        return
+    run.status, run.seconds, run.opening_s, run.answer = "ok", said["seconds"], said["opening"], said["answer"]
+    run.open_growth = run.marks.pop(OPEN, 0)
+    run.report = run.answer.pop("report", {})
+    run.said_growth = run.report.get("peak_process_bytes", 0)
 
 
 def _check(workload: Workload, run: Run, job: Job) -> None:
@@ -145,8 +195,3 @@ def _check(workload: Workload, run: Run, job: Job) -> None:
         workload.check(run.answer, job)
     except AssertionError as wrong:
         run.status, run.error = "wrong", str(wrong)
-
-
-def as_json(run: Run) -> dict[str, Any]:
-    """A run as plain values."""
-    return dataclasses.asdict(run)

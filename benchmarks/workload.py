@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ENGINES = ("brim", "daft", "polars", "duckdb")
+ENGINES = ("brim", "daft", "ray", "polars", "duckdb")
 
 Answer = dict[str, Any]
-"""What a run found: small, fit for JSON; the same for every engine, whatever order it keeps."""
+"""What a run found: small, fit for JSON; the same for every engine, whatever order it keeps.
+
+brim adds its report as `report`, which is taken out before the answer is checked.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Workload:
     engines: Mapping[str, Callable[[Job], Answer]]
     check: Callable[[Answer, Job], None]
     """Raises AssertionError when an answer, or what lies in `out`, is wrong."""
-    memory: str = "512MiB"
+    memory: str = "256MiB"
     served: Callable[[Path], list[str]] | None = None
     """The paths on the web server that are downloaded, None where nothing is."""
+    target: float | None = None
+    """How many times as fast as Daft brim has to be."""

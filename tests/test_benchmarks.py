@@ -1,19 +1,29 @@
 """The benchmarks' frame at a small scale: whether it runs brim, measures from outside and sees wrong answers."""
 
+import asyncio
 import json
 import subprocess
 import sys
 import time
 import urllib.request
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from benchmarks.catalogue import WORKLOADS, workload_named
+from benchmarks.cgroup import why_not
+from benchmarks.cost import shares
+from benchmarks.metered import Clock
+from benchmarks.page import DOCS, text_of
 from benchmarks.process_tree import Sampler
-from benchmarks.rounds import Plan, runs
+from benchmarks.results import FOLDER, as_json, load, save
+from benchmarks.rounds import Plan, Run, bare_bytes, runs
+from benchmarks.survive import findings
+from benchmarks.sweep import budgets, monotone, span, step, verdict
 from benchmarks.web_server import NGINX, serving
 from benchmarks.workload import Job
+from brim.sizes import MIB
 
 MB = 1_000_000
 SERVERS = [
@@ -36,20 +46,21 @@ def test_workloads_run_on_brim_and_their_answers_are_right(tmp_path):
         "--json",
         tmp_path / "runs",
     ]
-    command = [sys.executable, "-m", "benchmarks", "w1", "w4", "w10", *map(str, options)]
+    command = [sys.executable, "-m", "benchmarks", "speed", "w1", "w4", "w10", *map(str, options)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=Path(__file__).parent.parent)
-    done = json.loads((tmp_path / "runs").read_text())
+    entries = json.loads((tmp_path / "runs").read_text())
+    done = [run for entry in entries for run in entry["runs"]]
     assert [(run["workload"], run["status"]) for run in done] == [("w1", "ok"), ("w4", "ok"), ("w10", "ok")]
-    assert all(run["peak_growth"] > MB and run["cpu_s"] > 0 for run in done)
+    assert all(run["peak_growth"] > MB and run["cpu_s"] > 0 and run["said_growth"] > 0 for run in done)
 
 
 @pytest.mark.slow
-def test_an_engine_that_raises_is_a_result(tmp_path):
+def test_a_refusal_is_a_result_with_the_number_that_it_names(tmp_path):
     workload = workload_named("w10")
     plan = Plan(workload, ("brim",), 1, "1KiB", workload.make(tmp_path, 0.0001))
     (run,) = runs(plan)
-    assert run.status == "failed"
-    assert "BudgetTooSmall" in run.error
+    assert run.status == "refused"
+    assert run.needed > MB
 
 
 def test_a_wrong_answer_is_seen(tmp_path):
@@ -67,13 +78,14 @@ def test_data_of_a_seed_are_made_once(tmp_path):
     assert [path.stat().st_mtime_ns for path in sorted(first.iterdir())] == written
 
 
-def test_the_sampler_sees_what_a_child_of_a_child_holds():
+@pytest.mark.parametrize("exact", [False, True], ids=["plainly", "exactly"])
+def test_the_sampler_sees_what_a_child_of_a_child_holds(exact):
     inner = "held = bytearray(80_000_000); print(flush=True); input()"
     outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
     with subprocess.Popen(
         [sys.executable, "-c", outer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        sampler = Sampler(process.pid)
+        sampler = Sampler(process.pid, exact)
         sampler.start()
         process.stdout.readline()
         deadline = time.monotonic() + 10
@@ -91,6 +103,184 @@ def test_a_file_is_served_under_its_name_and_under_many(tmp_path, nginx):
         for path in ("body.bin", "same/body.bin/1", "same/body.bin/2"):
             with urllib.request.urlopen(f"{url}/{path}") as answer:
                 assert answer.read() == b"brim"
+
+
+def test_an_engine_that_uses_too_much_is_killed_and_one_that_is_bare_is_not(tmp_path):
+    if reason := why_not():
+        pytest.skip(reason)
+    workload = workload_named("w10")
+    data = workload.make(tmp_path, 0.001)
+    bare = bare_bytes(workload, "brim")
+    assert 10 * MB < bare < 300 * MB
+    (killed,) = runs(Plan(workload, ("brim",), 1, "64MiB", data, bare // 2))
+    (survived,) = runs(Plan(workload, ("brim",), 1, "64MiB", data, bare + 500 * MB))
+    assert (killed.status, killed.kills > 0) == ("killed", True)
+    assert (survived.status, survived.kills) == ("ok", 0)
+
+
+def test_steps_between_budgets_are_equal_factors():
+    found = budgets(*span("48MiB..2GiB"), 12)
+    assert (len(found), found[0], found[-1]) == (12, 48, 2048)
+    factors = [after / before for before, after in pairwise(found)]
+    assert factors == pytest.approx([(2048 / 48) ** (1 / 11)] * 11, rel=0.02)
+    assert budgets(*span("64MiB..256MiB"), 3) == [64, 128, 256]
+
+
+def _run(**facts):
+    return Run("w1", facts.pop("engine", "brim"), 1, "256MiB", **facts)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        (("ok", "ok"), True),
+        (("refused", "refused", "ok", "ok"), True),
+        (("refused", "ok", "refused", "ok"), False),
+        (("ok", "failed"), False),
+        (("refused",), True),
+    ],
+)
+def test_success_is_monotone_when_nothing_above_a_success_fails(statuses, expected):
+    steps = [step(48 * 2**place, [_run(status=status)]) for place, status in enumerate(statuses)]
+    assert monotone(steps) is expected
+    assert monotone(steps[::-1]) is expected
+    assert verdict(steps)[0] == ("success is monotone" if expected else "success is NOT monotone")
+
+
+def test_a_refused_step_names_the_number_rounded_up_and_says_whether_it_ran():
+    refused = step(48, [_run(status="refused", needed=60 * MIB + 1), _run(status="ok", seconds=1.0)])
+    assert (refused["status"], refused["named"], refused["seconds"]) == ("refused", 61, None)
+    assert "naming 61 MiB: it does NOT run" in verdict([refused])[1]
+    assert "naming 61 MiB: it runs" in verdict([{**refused, "with_named": "ok"}])[1]
+
+
+def test_a_step_that_grows_beyond_its_budget_is_told():
+    grown = step(64, [_run(status="ok", seconds=2.0, peak_growth=65 * MIB), _run(status="ok", seconds=1.0)])
+    assert (grown["seconds"], grown["growth"]) == (1.5, 65 * MIB)
+    assert verdict([grown]) == ["success is monotone", "none refused", "grew by 65 MiB at 64 MiB"]
+
+
+def test_survival_counts_kills_and_compares_the_report_with_what_was_seen():
+    ended = [
+        _run(status="ok", seconds=3.0, peak_growth=210 * MIB, open_growth=10 * MIB, said_growth=190 * MIB),
+        _run(status="ok", seconds=1.0, peak_growth=110 * MIB, open_growth=10 * MIB, said_growth=100 * MIB),
+    ]
+    found = findings([*ended, _run(status="killed", kills=2)], 256 * MIB)
+    assert (found["runs"], found["survived"], found["kills"]) == (3, 2, 2)
+    assert (found["growth_median"], found["growth_worst"], found["said_worst"]) == (160 * MIB, 210 * MIB, 190 * MIB)
+    assert found["differs_worst"] == pytest.approx(0.05)
+    assert found["differs_median"] == pytest.approx(0.025)
+    assert (found["within"], found["seconds"]) == (True, 2.0)
+    assert findings(ended, 200 * MIB)["within"] is False
+    assert findings([_run(status="killed", kills=1)], MIB)["within"] is None
+
+
+def test_the_share_of_a_part_is_of_the_time_without_clocks():
+    plain = [{"cpu_s": 2.0}, {"cpu_s": 1.0}, {"cpu_s": 4.0}]
+    metered = [{"cpu_s": 2.2, "parts": {"ledger": {"calls": 10, "cpu_s": 0.02}}}]
+    found = shares(plain, metered)
+    assert found["parts"]["ledger"]["share"] == pytest.approx(0.01)
+    assert found["share"] == pytest.approx(0.01)
+    assert found["with_clocks"] == pytest.approx(0.1)
+
+
+def test_a_clock_counts_outermost_calls_and_stretches_of_coroutines():
+    clock = Clock()
+
+    def spend():
+        begun = time.thread_time_ns()
+        while time.thread_time_ns() - begun < 2_000_000:
+            pass
+
+    inner = clock.around(spend)
+
+    @clock.around
+    async def outer():
+        inner()
+        await asyncio.sleep(0)
+        inner()
+        return 7
+
+    assert asyncio.run(outer()) == 7
+    assert clock.calls == 2
+    assert 4_000_000 <= clock.ns < 60_000_000
+
+
+def test_clocks_hand_exceptions_through():
+    clock = Clock()
+
+    @clock.around
+    async def waiting():
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            return "cancelled"
+
+    async def cancelled():
+        task = asyncio.ensure_future(waiting())
+        await asyncio.sleep(0)
+        task.cancel()
+        return await task
+
+    assert asyncio.run(cancelled()) == "cancelled"
+
+
+def test_a_saved_entry_replaces_the_one_of_its_workload_and_budget(tmp_path):
+    path = tmp_path / "results" / "survive.json"
+    save(path, [{"workload": "w10", "memory": "64MiB", "runs": 1}, {"workload": "w2", "memory": "64MiB", "runs": 1}])
+    save(path, [{"workload": "w10", "memory": "64MiB", "runs": 2}, {"workload": "w10", "memory": "1GiB", "runs": 3}])
+    assert [(entry["workload"], entry["memory"], entry["runs"]) for entry in load(path)] == [
+        ("w2", "64MiB", 1),
+        ("w10", "1GiB", 3),
+        ("w10", "64MiB", 2),
+    ]
+
+
+def test_the_page_shows_every_result():
+    speed = [
+        as_json(_run(status="ok", seconds=2.0, version="0.1")),
+        as_json(_run(engine="daft", status="ok", seconds=6.0)),
+    ]
+    runs_of_two = [
+        _run(status="ok", seconds=1.0, peak_growth=100 * MIB, said_growth=98 * MIB),
+        _run(status="killed", kills=1),
+    ]
+    told = {"command": "python -m benchmarks x", "machine": "2 cores"}
+    engines = {"brim": {"bare": 50 * MIB, "cgroup": 338 * MIB, **findings(runs_of_two, 256 * MIB)}}
+    refused = {**step(48, [_run(status="refused", needed=60 * MIB)]), "with_named": "ok"}
+    part = {"calls": 5, "cpu_s": 0.01, "share": 0.01}
+    page = text_of(
+        {
+            "survive": [{"workload": "w1", "memory": "256MiB", "engines": engines, **told}],
+            "speed": [
+                {"workload": "w1", "memory": "256MiB", "title": "W1: photographs", "target": 2.5, "runs": speed, **told}
+            ],
+            "sweep": [{"workload": "w1", "steps": [refused, step(67, [_run(status="ok", seconds=1.0)])], **told}],
+            "cost": [
+                {
+                    "workload": "w10",
+                    "memory": "4GiB",
+                    "cpu_s": 1.0,
+                    "parts": {"ledger": part},
+                    "share": 0.01,
+                    "with_clocks": 0.2,
+                    **told,
+                }
+            ],
+        }
+    )
+    assert "| W1 | brim | 256MiB | 338 | 1 of 2 | 1 | 100 | 100 | 98 | 2.0 %, at most 2.0 % | yes | 1.00 |" in page
+    assert "| W1 | daft | 6.00 | 6.00 - 6.00 | 3.00 | >= 2.5: met |" in page
+    assert "- W1: success is monotone; 1 refused, naming 60 MiB: it runs" in page
+    assert "| W1 | 48 | refused | - | - | - | 60 | ok |" in page
+    assert "| together |  | 10.0 | 1.00 % (aim: 3 %, met) |" in page
+    widths = [{line.count("|") for line in block.splitlines() if line.startswith("|")} for block in page.split("\n\n")]
+    assert all(len(width) <= 1 for width in widths)
+
+
+def test_the_page_in_the_docs_is_made_from_the_results():
+    found = {name: load(FOLDER / f"{name}.json") for name in ("survive", "speed", "sweep", "cost")}
+    assert (DOCS / "benchmarks.md").read_text() == text_of(found), "run `make bench-page`"
 
 
 def test_workloads_have_names_of_their_own():

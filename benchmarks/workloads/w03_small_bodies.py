@@ -23,5 +23,11 @@ def check(answer: Answer, job: Job) -> None:
 
 
 WORKLOAD = Workload(
-    "w3", "1,000 JPEG (139 MB) downloaded, the length kept", make, {"brim": brim, "daft": daft}, check, served=served
+    "w3",
+    "1,000 JPEG (139 MB) downloaded, the length kept",
+    make,
+    {"brim": brim, "daft": daft},
+    check,
+    served=served,
+    target=1.2,
 )

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.brim_run import only_row
 from benchmarks.workload import Answer, Job, Workload
 
 ROWS, SIZE = 1_000_000, 1024
@@ -33,8 +34,7 @@ def brim(job: Job) -> Answer:
         .select(size=length(col("payload")))
         .agg(bytes=col("size").sum(), rows=col("size").count())
     )
-    (found,) = pipeline.collect_blocking(memory=job.memory, processes=2).to_pylist()
-    return dict(found)
+    return only_row(pipeline, job, processes=2)
 
 
 def daft(job: Job) -> Answer:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks.brim_run import OPEN
 from benchmarks.workload import Answer, Job, Workload
 from benchmarks.workloads.w10_scan import DUCKDB_BATCH, make
 
@@ -33,8 +34,11 @@ def slowly(batches: Iterator[Any], job: Job) -> Answer:
 def brim(job: Job) -> Answer:
     import brim
 
-    with brim.read_parquet(f"{job.data}/*.parquet").stream_blocking(memory=job.memory) as batches:
-        return slowly(iter(batches), job)
+    pipeline = brim.read_parquet(f"{job.data}/*.parquet")
+    job.mark(OPEN)
+    with pipeline.stream_blocking(memory=job.memory) as batches:
+        found = slowly(iter(batches), job)
+    return {**found, "report": batches.report.to_dict()}
 
 
 def daft(job: Job) -> Answer:

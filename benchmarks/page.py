@@ -1,0 +1,132 @@
+"""The page of results: `docs/reference/benchmarks.md` and its plots, made from the files in `benchmarks/results`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import cost, survive, sweep, table
+from benchmarks.catalogue import workload_named
+from benchmarks.results import FOLDER, Entry, load
+from benchmarks.rounds import Run
+
+DOCS = Path(__file__).parents[1] / "docs" / "reference"
+HEAD = """# Benchmarks
+
+<!-- Made by `make bench-page` from benchmarks/results; do not edit. -->
+
+What a run is, and how it is measured, is told in [benchmarks/](../../benchmarks/README.md).
+Results of different machines, or of different runs, say little beside each other; the ratio within one run does.
+"""
+SURVIVAL = """
+## In a memory cgroup
+
+Each run in a memory cgroup of `memory` + what the bare process weighs after its imports + 32 MiB, sizes in MiB.
+*Growth* is Pss_Anon + Pss_Shmem of the process tree less the same after the imports, read by a process outside;
+*by the report* is the worst `report.peak_process_bytes`, and *differs* how far the two are apart in one run,
+both counted since the engine opened.
+The peers have cgroups by the same rule, from their own bare weight.
+"""
+SPEED = """
+## Speed
+
+brim with a budget, its peers without; in turn, each run a process of its own.
+*Times brim* is an engine's median over brim's, *aim* what that was to be for Daft.
+*Process s* is the whole life of the process, imports included.
+"""
+SWEEP = """
+## Budgets
+
+brim alone, from a budget that may be too small to one that never binds.
+A budget that is refused names a number, which is then tried.
+"""
+COST = """
+## What it costs
+
+The processor time of every call into ledger, weighing and sampler, with a budget that never binds;
+`benchmarks/cost.py` says how it is measured.
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("--results", type=Path, default=FOLDER, help="where the results lie (benchmarks/results)")
+    parser.add_argument("--docs", type=Path, default=DOCS, help="where the page goes (docs/reference)")
+
+
+def main(options: argparse.Namespace, console: Console) -> None:
+    """Write the page and its plots."""
+    found = {name: load(options.results / f"{name}.json") for name in ("survive", "speed", "sweep", "cost")}
+    _plot(found, options.docs)
+    page = options.docs / "benchmarks.md"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(text_of(found))
+    console.print(f"written: {page}")
+
+
+def text_of(found: dict[str, list[Entry]]) -> str:
+    """The page, with those sections that have results."""
+    sections = {"survive": _survival, "speed": _speed, "sweep": _sweep, "cost": _cost}
+    parts = [section(found[name]) for name, section in sections.items() if found.get(name)]
+    return HEAD + "".join(parts)
+
+
+def _plot(found: dict[str, list[Entry]], folder: Path) -> None:
+    if found["speed"] or found["sweep"]:
+        from benchmarks import plots
+
+        if found["speed"]:
+            plots.speed_plot(found["speed"], folder / "benchmarks-speed.svg")
+        if found["sweep"]:
+            plots.sweep_plot(found["sweep"], folder / "benchmarks-budgets.svg")
+
+
+def _survival(entries: Sequence[Entry]) -> str:
+    lines = [survive.line(entry, engine) for entry in entries for engine in entry["engines"]]
+    return SURVIVAL + _made(entries) + markdown_table(survive.HEADS, lines)
+
+
+def _speed(entries: Sequence[Entry]) -> str:
+    lines = []
+    for entry in entries:
+        runs = [Run(**run) for run in entry["runs"]]
+        lines += [(entry["workload"].upper(), *line) for line in table.lines_of(runs, entry["target"])]
+    titles = "".join(f"- {workload_named(entry['workload']).name.upper()}: {_title(entry)}\n" for entry in entries)
+    plot = "\n![Seconds of each engine, by workload](benchmarks-speed.svg)\n"
+    return SPEED + _made(entries) + "\n" + titles + markdown_table(("workload", *table.HEADS), lines) + plot
+
+
+def _title(entry: Entry) -> str:
+    return str(entry["title"]).partition(": ")[2]
+
+
+def _sweep(entries: Sequence[Entry]) -> str:
+    lines = [(entry["workload"].upper(), *sweep.line(step)) for entry in entries for step in entry["steps"]]
+    said = "".join(f"- {entry['workload'].upper()}: {'; '.join(sweep.verdict(entry['steps']))}\n" for entry in entries)
+    plot = "\n![Seconds and growth against the budget](benchmarks-budgets.svg)\n"
+    return SWEEP + _made(entries) + "\n" + said + plot + markdown_table(sweep.HEADS, lines)
+
+
+def _cost(entries: Sequence[Entry]) -> str:
+    text = COST + _made(entries)
+    for entry in entries:
+        heading = f"{entry['workload'].upper()} at {entry['memory']}"
+        text += markdown_table((heading, "calls", "cpu ms", "share"), cost.lines(entry))
+    return text
+
+
+def _made(entries: Iterable[Entry]) -> str:
+    """The commands that made the entries, and on what."""
+    commands = dict.fromkeys(entry["command"] for entry in entries)
+    machines = " / ".join(dict.fromkeys(entry["machine"] for entry in entries))
+    return "\n" + "".join(f"    {command}\n" for command in commands) + f"\n{machines}.\n"
+
+
+def markdown_table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A table of Markdown; the first column to the left, the others to the right."""
+    rule = ["---", *["---:"] * (len(heads) - 1)]
+    rows = [heads, rule, *lines]
+    return "\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows)
