@@ -246,11 +246,11 @@ def test_a_run_gets_fewer_workers_before_it_is_refused():
     async def main():
         shared = _shared(memory=200 * MIB, runs=1, pools=Weights(50 * MIB), processes=4)
         planned = await shared.admit(_with_function())
-        assert list(planned.workers.values()) == [2]
-        assert shared.world.ledger.floors == planned.allotment.floors + 100 * MIB
+        assert list(planned.workers.values()) == [3]
+        assert shared.world.ledger.floors == planned.allotment.floors + 150 * MIB
         shared.release(planned)
         with pytest.raises(BudgetTooSmall) as refused:
-            await _shared(memory=90 * MIB, runs=1, pools=Weights(50 * MIB), processes=4).admit(_with_function())
+            await _shared(memory=70 * MIB, runs=1, pools=Weights(50 * MIB), processes=4).admit(_with_function())
         small = _shared(memory=refused.value.needed_bytes, runs=1, pools=Weights(50 * MIB), processes=4)
         assert list((await small.admit(_with_function())).workers.values()) == [1]
 
