@@ -357,7 +357,7 @@ def test_cancelled_anywhere_a_run_leaves_nothing_and_its_workers_serve_the_next(
 
 def test_pools_closed_before_a_worker_begins_leave_no_process():
     async def main(pools, stage):
-        pool = await pools._pool(arrays(Tally).function)
+        pool = await pools._pool(arrays(Tally).function, 2)
         pool._start_worker()
 
     with_pools(main, processes=1)
