@@ -207,6 +207,12 @@ class Ledger:
                 return  # what comes back is for computing first: it frees the most
 
     def _grantable(self, request: Request) -> int | None:
-        """How much `request` gets now: its size, and for work at most what one loan may be."""
-        size = min(request.size, self.work_limit) if request.kind is Kind.WORK else request.size
-        return size if size <= self._room(request.kind) else None
+        """How much `request` gets now: its size, and for work at most what one loan may be.
+
+        Who computes alone is served: where a cut left less than is lent ahead, those who hold that may be the ones who
+        wait to compute.
+        """
+        if request.kind is not Kind.WORK:
+            return request.size if request.size <= self._room(request.kind) else None
+        size = min(request.size, self.work_limit)
+        return size if size <= self._room(Kind.WORK) or not self._lent[Kind.WORK] else None

@@ -189,3 +189,15 @@ def test_a_cut_keeps_bytes_from_the_pool_but_not_from_floors_and_may_be_let_go()
     assert rung == []
     ledger.adjust(cut=20, ahead_paused=False)
     assert rung == ["ahead"]
+
+
+def test_who_computes_alone_is_served_although_a_cut_left_less_than_is_lent_ahead():
+    """Those who hold loans ahead may be the ones who wait to compute."""
+    ledger, rung = Ledger(100), []
+    assert ledger.borrow(Kind.AHEAD, 50, 1)
+    ledger.adjust(cut=90, ahead_paused=True)
+    request = _ask(ledger, Kind.WORK, 40, 1, rung, "first")
+    _ask(ledger, Kind.WORK, 40, 1, rung, "second")
+    assert (rung, request.granted) == (["first"], ledger.work_limit)
+    ledger.repay(Kind.WORK, request.granted)
+    assert rung == ["first", "second"]
