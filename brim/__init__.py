@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         UnknownColumn,
         WorkerDied,
     )
+    from brim.io.object_stores.storage import Storage
     from brim.pipeline.batches import Batches
     from brim.pipeline.blocking import BlockingBatches
     from brim.pipeline.builder import Pipeline
@@ -91,6 +92,7 @@ _HOMES = {
         "UnknownColumn",
         "WorkerDied",
     ),
+    "brim.io.object_stores.storage": ("Storage",),
     "brim.pipeline.batches": ("Batches",),
     "brim.pipeline.blocking": ("BlockingBatches",),
     "brim.pipeline.builder": ("Pipeline",),
@@ -150,6 +152,7 @@ __all__ = [
     "SpillDiskFull",
     "StageFailed",
     "Stalled",
+    "Storage",
     "TransferFailed",
     "TransferTimeout",
     "UdfContractError",

@@ -25,6 +25,7 @@ EXPRESSIONS = {
 }
 RUNNING = {
     *("Batches", "BlockingBatches", "Bottleneck", "Engine", "EngineStats", "OperatorReport", "Pipeline", "Report"),
+    "Storage",
 }
 FUNCTIONS = {"row_udf", "udf"}
 

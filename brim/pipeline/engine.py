@@ -22,6 +22,7 @@ from anyio.abc import TaskGroup
 
 from brim.errors import BrimError, PlanError
 from brim.io import machine
+from brim.io.object_stores.storage import StorageLike, storage_rules
 from brim.io.spill_folder import SpillFolder
 from brim.io.transfers.stores import open_stores
 from brim.io.workers.pools import open_pools
@@ -101,6 +102,7 @@ class Engine:
         max_runs: the runs that memory is divided for.
         admission: whether a run that does not fit beside others waits or is refused.
         egress: ``"public"`` lets downloads dial public addresses only.
+        storage: how to reach object stores: a `Storage`, its options, or these by URL prefix.
         progress: show a live picture of runs: on a terminal when True, never when False, in a notebook only when None.
             The blocking twins draw on a terminal unless told not to.
         on_event: called with every event as a dictionary, beside the log.
@@ -119,6 +121,7 @@ class Engine:
         max_runs: int = 16,
         admission: Literal["wait", "refuse"] = "wait",
         egress: Literal["any", "public"] = "any",
+        storage: StorageLike = None,
         progress: Wanted = None,
         on_event: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
@@ -134,6 +137,7 @@ class Engine:
             egress=egress,
         )
         self._spill_dir = Path(spill_dir) if spill_dir is not None else Path(gettempdir())
+        self._storage = storage_rules(storage)
         self._progress = progress
         self._on_event = on_event
         self._jobs: dict[Job, None] = {}
@@ -210,7 +214,12 @@ class Engine:
         try:
             async with (
                 open_stores(
-                    clock=clock, random=random, threads=threads, max_connections=connections, egress=egress
+                    clock=clock,
+                    random=random,
+                    threads=threads,
+                    max_connections=connections,
+                    egress=egress,
+                    storage=self._storage,
                 ) as stores,
                 open_pools(limits=limits, clock=clock, random=random, threads=threads, spill=spill) as pools,
             ):

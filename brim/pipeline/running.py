@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 import pyarrow as pa
 
 from brim.errors import PlanError
+from brim.io.object_stores.storage import StorageLike
 from brim.limits import Limits
 from brim.pipeline import batches
 from brim.pipeline.batches import Batches
@@ -21,6 +22,9 @@ from brim.pipeline.report import Report
 
 if TYPE_CHECKING:
     from brim.pipeline.builder import Pipeline
+
+
+_NO_LIMITS = ("spill_dir", "storage", "progress", "on_event")
 
 
 class Settings(TypedDict, total=False):
@@ -34,13 +38,14 @@ class Settings(TypedDict, total=False):
     gpus: float | None
     max_connections: int
     egress: Literal["any", "public"]
+    storage: StorageLike
     progress: Wanted
     on_event: Callable[[dict[str, Any]], None] | None
 
 
 def limits_of_settings(settings: Settings) -> Limits:
     """The limits of an engine made for one run with `settings`."""
-    kept = {name: value for name, value in settings.items() if name not in ("spill_dir", "progress", "on_event")}
+    kept = {name: value for name, value in settings.items() if name not in _NO_LIMITS}
     return limits_of(max_runs=1, **kept)  # type: ignore[arg-type]
 
 

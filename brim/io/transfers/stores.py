@@ -10,6 +10,12 @@ from random import Random
 from typing import Literal
 
 from brim.errors import PlanError
+from brim.io.object_stores.buckets import Buckets
+from brim.io.object_stores.connections import Connections
+from brim.io.object_stores.object_store import ObjectStore
+from brim.io.object_stores.object_url import SCHEMES
+from brim.io.object_stores.objects import Objects
+from brim.io.object_stores.storage import StorageLike, storage_rules
 from brim.io.transfers.egress import anywhere, public
 from brim.io.transfers.file_store import FileStore
 from brim.io.transfers.http_store import http_store
@@ -21,9 +27,10 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The stores of an engine, by scheme."""
+    """The stores of an engine, by scheme; `objects` is what readers and writers do in object stores."""
 
     by_scheme: Mapping[str, Store]
+    objects: Objects
 
     def store(self, url: str) -> Store:
         """The store for the scheme of `url`; a `PlanError` names the schemes there are."""
@@ -37,9 +44,23 @@ class Stores:
 
 @asynccontextmanager
 async def open_stores(
-    *, clock: Clock, random: Random, threads: Threads, max_connections: int, egress: Literal["any", "public"] = "any"
+    *,
+    clock: Clock,
+    random: Random,
+    threads: Threads,
+    max_connections: int,
+    egress: Literal["any", "public"] = "any",
+    storage: StorageLike = None,
 ) -> AsyncIterator[Stores]:
-    """All stores of an engine; leaving the block closes their connections. Object stores will be entries here."""
+    """All stores of an engine; leaving the block closes their connections.
+
+    `egress` is about URLs that come with data. Where object stores are is the operator's own say (the clouds, or an
+    `endpoint` of `storage`), so it does not concern them.
+    """
     rule = public if egress == "public" else anywhere
+    buckets = Buckets(storage_rules(storage))
     async with http_store(clock=clock, random=random, max_connections=max_connections, egress=rule) as http:
-        yield Stores({"https": http, "http": http, "file": FileStore(threads, allowed=egress == "any")})
+        connections = Connections(http, clock, random)
+        by_scheme: dict[str, Store] = {"https": http, "http": http, "file": FileStore(threads, allowed=egress == "any")}
+        objects = ObjectStore(buckets, connections)
+        yield Stores({**by_scheme, **dict.fromkeys(SCHEMES, objects)}, Objects(buckets, connections))
