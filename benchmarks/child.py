@@ -21,8 +21,6 @@ import pyarrow as pa
 from benchmarks.catalogue import workload_named
 from benchmarks.workload import Job
 
-OBJECT_STORE = 2 * 1024**3
-
 
 def main(descriptor: int, workload: str, engine: str, fields: dict[str, str]) -> None:
     os.set_inheritable(descriptor, False)  # worker processes must not keep the line open
@@ -73,13 +71,10 @@ def load(engine: str) -> str:
 
 def open_engine(engine: str) -> None:
     """What is done once for many runs and told apart from the seconds: Ray's cluster of processes on this machine."""
-    if engine != "ray":
-        return
-    import ray
+    if engine == "ray":
+        from benchmarks.ray_run import open_cluster
 
-    # Without a dashboard and its agents; progress bars off, as its page on monitoring allows.
-    ray.init(include_dashboard=False, log_to_driver=False, object_store_memory=OBJECT_STORE, configure_logging=False)
-    ray.data.DataContext.get_current().enable_progress_bars = False
+        open_cluster()
 
 
 def _needed(error: BaseException | None) -> int | None:

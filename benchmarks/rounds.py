@@ -135,7 +135,9 @@ def _run(plan: Plan, job: Job, run: Run, folder: Path) -> Run:
             pass
         if run.status in {"killed", "timed out"}:
             _end(descendants(process.pid), cgroup)
+        below = descendants(process.pid)[1:]
         _, _, used = os.wait4(process.pid, 0)
+        _end(below, None)  # what an engine leaves behind must not run beside the next one
         process.returncode = 0  # it has been waited for
         run.cpu_s = used.ru_utime + used.ru_stime
         run.process_s = time.perf_counter() - begun

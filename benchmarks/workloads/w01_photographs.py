@@ -85,6 +85,39 @@ def daft(job: Job) -> Answer:
     return {}
 
 
+def ray(job: Job) -> Answer:
+    """Ray Data 2.60: tasks throughout, since the function has no state; Pillow decodes, as in its page on images."""
+    import ray
+    from ray.data.expressions import download
+
+    from benchmarks.ray_run import BLOCKS
+
+    (
+        ray.data.read_parquet(job.urls, override_num_blocks=BLOCKS)
+        .with_column("body", download("url"))
+        .map_batches(_decoded, batch_format="pyarrow", batch_size=BATCH)
+        .map_batches(_of_pixels, batch_format="numpy", batch_size=BATCH)
+        .write_parquet(job.out)
+    )
+    return {}
+
+
+def _decoded(batch: pa.Table) -> dict[str, np.ndarray]:
+    from PIL import Image
+
+    pixels = np.empty((batch.num_rows, SIDE, SIDE, 3), np.uint8)
+    for number, body in enumerate(batch["body"].to_pylist()):
+        with Image.open(io.BytesIO(body)) as picture:
+            pixels[number] = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return {"id": batch["id"].to_numpy(), "thumb": pixels}
+
+
+def _of_pixels(batch: dict[str, np.ndarray]) -> pa.Table:
+    flat = pooled(batch["thumb"]).ravel()
+    vector = pa.ListArray.from_arrays(np.arange(0, len(flat) + 1, FLOATS, dtype=np.int32), flat)
+    return pa.table({"id": batch["id"], "vector": vector})
+
+
 def make(cache: Path, scale: float) -> Path:
     from benchmarks.data.photographs import photographs
 
@@ -119,7 +152,7 @@ WORKLOAD = Workload(
     "w1",
     "1,000 JPEG of 1280 x 853 downloaded, decoded, scaled to 224 x 224, 147 floats of each in 2 processes, Parquet",
     make,
-    {"brim": brim, "daft": daft},
+    {"brim": brim, "daft": daft, "ray": ray},
     check,
     served=served,
     target=2.5,

@@ -10,6 +10,7 @@ from benchmarks.workload import Answer, Job, Workload
 COUNT, SIZE = 200, 16_000_000
 SEED = 7
 CONNECTIONS = 16
+BATCH = 8
 
 
 def brim(job: Job) -> Answer:
@@ -46,6 +47,21 @@ def daft_lengths(job: Job, connections: int, rows: int | None = None) -> Answer:
     return dict(found[0])
 
 
+def ray(job: Job) -> Answer:
+    return ray_lengths(job)
+
+
+def ray_lengths(job: Job) -> Answer:
+    """As `brim_lengths`; how many connections there are is Ray's own affair."""
+    import ray
+    from ray.data.expressions import download
+
+    from benchmarks.ray_run import BLOCKS, sizes, totals
+
+    bodies = ray.data.read_parquet(job.urls, override_num_blocks=BLOCKS).with_column("body", download("url"))
+    return totals(bodies.map_batches(sizes, fn_args=("body",), batch_format="pyarrow", batch_size=BATCH))
+
+
 def make(cache: Path, scale: float) -> Path:
     from benchmarks.data.bodies import body
 
@@ -69,7 +85,7 @@ WORKLOAD = Workload(
     "w2",
     "200 bodies of 16 MB downloaded, the length kept",
     make,
-    {"brim": brim, "daft": daft},
+    {"brim": brim, "daft": daft, "ray": ray},
     check,
     served=served,
     target=1.5,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.workload import Answer, Job, Workload
 from benchmarks.workloads.w01_photographs import CONNECTIONS, make, served
-from benchmarks.workloads.w02_large_bodies import brim_lengths, daft_lengths
+from benchmarks.workloads.w02_large_bodies import brim_lengths, daft_lengths, ray_lengths
 
 
 def brim(job: Job) -> Answer:
@@ -15,6 +15,10 @@ def brim(job: Job) -> Answer:
 
 def daft(job: Job) -> Answer:
     return daft_lengths(job, CONNECTIONS)
+
+
+def ray(job: Job) -> Answer:
+    return ray_lengths(job)
 
 
 def check(answer: Answer, job: Job) -> None:
@@ -26,7 +30,7 @@ WORKLOAD = Workload(
     "w3",
     "1,000 JPEG (139 MB) downloaded, the length kept",
     make,
-    {"brim": brim, "daft": daft},
+    {"brim": brim, "daft": daft, "ray": ray},
     check,
     served=served,
     target=1.2,

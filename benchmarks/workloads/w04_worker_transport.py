@@ -52,6 +52,18 @@ def daft(job: Job) -> Answer:
     return dict(found[0])
 
 
+def ray(job: Job) -> Answer:
+    import ray
+
+    from benchmarks.ray_run import totals
+
+    return totals(ray.data.read_parquet(job.data).map_batches(_sizes, batch_format="pyarrow", batch_size=BATCH))
+
+
+def _sizes(batch: pa.Table) -> pa.Table:
+    return pa.table({"size": lengths(batch["payload"])})
+
+
 def make(cache: Path, scale: float) -> Path:
     from benchmarks.data.payloads import payloads
 
@@ -67,6 +79,6 @@ WORKLOAD = Workload(
     "w4",
     "a function in 2 worker processes: 1 M rows x 1 KiB, len of each, 4,096 rows a call",
     make,
-    {"brim": brim, "daft": daft},
+    {"brim": brim, "daft": daft, "ray": ray},
     check,
 )

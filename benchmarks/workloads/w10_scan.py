@@ -50,6 +50,14 @@ def daft(job: Job) -> Answer:
     return total(frame.with_column("w", col("v") * 2 + col("g")).to_arrow_iter())
 
 
+def ray(job: Job) -> Answer:
+    import ray
+    from ray.data.expressions import col
+
+    rows = ray.data.read_parquet(job.data).filter(expr=col("v") < LIMIT).with_column("w", col("v") * 2 + col("g"))
+    return total(rows.iter_batches(batch_size=None, batch_format="pyarrow"))
+
+
 def polars(job: Job) -> Answer:
     import polars as pl
 
@@ -95,7 +103,7 @@ WORKLOAD = Workload(
     "w10",
     "20 M rows scanned, v < 0.1 kept, one new column, iterated",
     make,
-    {"brim": brim, "daft": daft, "polars": polars, "duckdb": duckdb},
+    {"brim": brim, "daft": daft, "ray": ray, "polars": polars, "duckdb": duckdb},
     check,
     target=2.0,
 )
