@@ -49,14 +49,15 @@ class Oversize:
             raise
         return parcel
 
-    async def lend(self, size: int, rank: float) -> None:
+    async def lend(self, size: int, borrower: StageState) -> None:
         """Lend the reserve, writing down whoever rests on it; the furthest downstream first."""
-        while not self.ledger.borrow(Kind.OVERSIZE, size, rank):
+        while not self.ledger.borrow(Kind.OVERSIZE, size, borrower.rank):
             if self.at_rest:
-                await self.at_rest[-1].park()
+                with borrower.clock.waiting(Waits.OUTSIDE, Resource.DISK):  # who rests may have ended long ago
+                    await self.at_rest[-1].park()
                 continue
             rung = anyio.Event()
-            request = Request(Kind.OVERSIZE, size, rank, rung.set)
+            request = Request(Kind.OVERSIZE, size, borrower.rank, rung.set)
             self.ledger.ask(request)
             try:
                 await rung.wait()
@@ -109,12 +110,13 @@ class Parcel:
     async def unwrap(self, reader: StageState) -> pa.RecordBatch:
         """The batch, now in the reader's hand; `drop` it when the hand is empty again."""
         while self._moving is not None:
-            await self._moving.wait()
+            with reader.clock.waiting(Waits.OUTSIDE, Resource.DISK):
+                await self._moving.wait()
         self._leave_rest()
         if self._batch is None:
             with self._move():
                 if self.excess and not self._lent:  # it has its loan when a reader gave up while it was read
-                    await self.lane.lend(self.excess, reader.rank)
+                    await self.lane.lend(self.excess, reader)
                     self._lent = self.excess
                 self.owner = reader
                 self._batch = await self._on_disk(self._read)

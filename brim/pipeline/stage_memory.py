@@ -85,7 +85,7 @@ class StageMemory:
         if missing > limit or (self.state.oversize and not self.ledger.borrow_more(missing)):
             raise RowTooLarge(self.state.id, loan.size + missing, self.window_bytes + limit)
         if not self.state.oversize:
-            await self.oversize.lend(missing, self.state.rank)
+            await self.oversize.lend(missing, self.state)
         self.state.hold_reserve()
         loan.reserve += missing
 

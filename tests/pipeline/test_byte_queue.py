@@ -110,7 +110,7 @@ def test_an_oversize_batch_arrives_whole_from_memory_and_from_disk():
         large = sim.wide(7, 9_000)
         await queue.send(large)
         assert queue.ledger.lent(Kind.OVERSIZE) == held_bytes(large) - sim.FLOOR
-        await queue.oversize.lend(5_000, other.rank)  # another stage asks: it writes down who rests
+        await queue.oversize.lend(5_000, other)  # another stage asks: it writes down who rests
         assert queue.ledger.lent(Kind.OVERSIZE) == 5_000
         assert [file.closed for file in queue.oversize.spill.files] == [False]
         queue.ledger.repay(Kind.OVERSIZE, 5_000)

@@ -105,7 +105,7 @@ def test_who_asks_for_the_reserve_writes_down_who_rests_on_it():
     async def main():
         lane = Lane()
         parcel = await lane.oversize.wrap(FAT, EXCESS, lane.stage(0))
-        await lane.oversize.lend(500, 1)
+        await lane.oversize.lend(500, lane.stage(1))
         assert (lane.lent, lane.oversize.at_rest, len(lane.spill.files)) == (500, [], 1)
         lane.ledger.repay(Kind.OVERSIZE, 500)
         assert (await parcel.unwrap(lane.stage(1))).equals(FAT)
@@ -175,7 +175,7 @@ def test_a_parcel_that_does_not_fit_on_the_disk_is_told_as_a_full_disk_and_stays
         lane = Lane(spill=FullDisk())
         parcel = await lane.oversize.wrap(FAT, EXCESS, lane.stage(0))
         with pytest.raises(SpillDiskFull):
-            await lane.oversize.lend(500, 1)
+            await lane.oversize.lend(500, lane.stage(1))
         assert (lane.lent, lane.oversize.at_rest) == (EXCESS, [parcel])
         assert (await parcel.unwrap(lane.stage(1))).equals(FAT)
         parcel.drop()
@@ -191,7 +191,7 @@ def test_a_parcel_may_be_asked_for_again_after_a_cancellation(after):
     async def main():
         lane = Lane(threads=SlowThreads())
         parcel = await lane.oversize.wrap(FAT, EXCESS, lane.stage(0))
-        await lane.oversize.lend(500, 1)
+        await lane.oversize.lend(500, lane.stage(1))
         begun = anyio.current_time()
 
         async def repay():
@@ -221,10 +221,10 @@ def test_a_parcel_whose_writing_was_cancelled_may_be_written_again(after):
         lane = Lane(threads=SlowThreads())
         parcel = await lane.oversize.wrap(FAT, EXCESS, lane.stage(0))
         with anyio.move_on_after(after):
-            await lane.oversize.lend(500, 1)
+            await lane.oversize.lend(500, lane.stage(1))
             lane.ledger.repay(Kind.OVERSIZE, 500)
         assert lane.lent in (0, EXCESS)
-        await lane.oversize.lend(500, 1)
+        await lane.oversize.lend(500, lane.stage(1))
         lane.ledger.repay(Kind.OVERSIZE, 500)
         assert (await parcel.unwrap(lane.stage(1))).equals(FAT)
         parcel.drop()
@@ -258,7 +258,7 @@ def test_a_queue_closed_while_a_parcel_is_being_taken_keeps_nothing(after):
         lane = Lane(threads=SlowThreads())
         queue = lane.queue(lane.stage(0), lane.stage(1))
         await queue.send(FAT)
-        await lane.oversize.lend(500, 2)
+        await lane.oversize.lend(500, lane.stage(2))
         lane.ledger.repay(Kind.OVERSIZE, 500)
         taken = []
 
@@ -289,7 +289,7 @@ def test_a_stage_whose_batch_came_from_disk_waits_for_the_reserve_as_others_do()
         writer.oversize = 0
         await anext(queue)
         await anext(queue)
-        await lane.oversize.lend(20_000, 2)
+        await lane.oversize.lend(20_000, lane.stage(2))
 
         async def repay():
             await anyio.sleep(1)
@@ -344,3 +344,26 @@ def test_a_slow_disk_is_no_stall(tree):
             raise group.exceptions[0] from None
 
     assert run_virtual(main).values == [0, 1, 2]
+
+
+def test_writing_down_for_a_stage_that_has_ended_is_a_wait_for_the_disk_of_who_asked():
+    """Or the stall watch, which does not look at stages that have ended, sees nobody at work."""
+
+    async def main():
+        lane = Lane(threads=SlowThreads())
+        writer, asker, reader = lane.stage(0), lane.stage(1), lane.stage(2)
+        parcel = await lane.oversize.wrap(FAT, EXCESS, writer)
+        writer.clock.stop()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lane.oversize.lend, 500, asker)
+            await anyio.sleep(0.5)
+            tasks.start_soon(parcel.unwrap, reader)
+            await anyio.sleep(0.1)
+            assert (asker.clock.state, reader.clock.state) == ("outside", "outside")
+            await anyio.sleep(1)
+            assert asker.clock.state == "busy"
+            lane.ledger.repay(Kind.OVERSIZE, 500)
+        parcel.drop()
+        lane.check_empty()
+
+    run_virtual(main)
