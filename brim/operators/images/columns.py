@@ -11,10 +11,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
-from PIL import Image
 
 from brim.arrow_pool import arrow_pool
 from brim.operators.binary_column import BinaryColumn, bitmap
+from brim.operators.images.bitmap import Picture
+from brim.operators.images.foresight import ABOUT_BYTES
 from brim.operators.images.pixels import pixels
 from brim.operators.images.steps import ANY_TENSOR, CHANNELS, IMAGE, is_decoded, is_tensor
 
@@ -27,14 +28,11 @@ class Column(Protocol):
     def finish(self) -> pa.Array: ...
 
 
-_ABOUT_BYTES = 24  # the offset of a row, and the size and mode of an image
-
-
 def weight(value: Any) -> int:
     """The bytes `value` takes in its column."""
-    if isinstance(value, Image.Image):
-        return value.width * value.height * CHANNELS[value.mode] + _ABOUT_BYTES
-    return _ABOUT_BYTES + (0 if value is None or isinstance(value, int) else len(value))
+    if isinstance(value, Picture):
+        return value.width * value.height * CHANNELS[value.mode] + ABOUT_BYTES
+    return ABOUT_BYTES + (0 if value is None or isinstance(value, int) else len(value))
 
 
 def column_of(type_: pa.DataType) -> Callable[[int], Column]:
@@ -65,7 +63,7 @@ class Tensors:
         self._buffer = pa.allocate_buffer(self.capacity * size, memory_pool=arrow_pool())
         self._rows = np.frombuffer(self._buffer, np.uint8).reshape(self.capacity, size)
 
-    def append(self, value: Image.Image | None) -> None:
+    def append(self, value: Picture | None) -> None:
         self._rows[len(self._valid)] = 0 if value is None else pixels(value)
         self._valid.append(value is not None)
 
@@ -83,7 +81,7 @@ class Images:
     _data: BinaryColumn = field(init=False, default_factory=BinaryColumn)
     _about: list[tuple[int, int, str] | tuple[None, None, None]] = field(init=False, default_factory=list)
 
-    def append(self, value: Image.Image | None) -> None:
+    def append(self, value: Picture | None) -> None:
         self._data.append(None if value is None else pixels(value).data)
         self._about.append((None, None, None) if value is None else (value.height, value.width, value.mode))
 
@@ -107,7 +105,7 @@ class AnyTensors:
     _ends: list[int] = field(init=False, default_factory=lambda: [0])
     _shapes: list[tuple[int, int, int] | None] = field(init=False, default_factory=list)
 
-    def append(self, value: Image.Image | None) -> None:
+    def append(self, value: Picture | None) -> None:
         self._data += b"" if value is None else pixels(value).data
         self._ends.append(len(self._data))
         self._shapes.append(None if value is None else (value.height, value.width, CHANNELS[value.mode]))

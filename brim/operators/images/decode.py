@@ -27,7 +27,17 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from brim.errors import LimitExceeded
-from brim.operators.images.orientation import lean_jpeg, lies_on_its_side, orientation, upright
+from brim.operators.images.bitmap import Picture
+from brim.operators.images.jpeg import (
+    JpegHeader,
+    decode_jpeg,
+    is_jpeg,
+    lean_jpeg,
+    read_jpeg_header,
+    scaled_size,
+    short_way,
+)
+from brim.operators.images.orientation import as_stored, orientation, upright
 from brim.operators.images.steps import CHANNELS, MAX_PIXELS, Decode
 
 _FORMATS: tuple[tuple[bytes, type[ImageFile]], ...] = (
@@ -41,65 +51,112 @@ _FORMATS: tuple[tuple[bytes, type[ImageFile]], ...] = (
     (b"MM\0+", TiffImageFile),
     (b"BM", BmpImageFile),
 )
-_BYTES_A_PIXEL = 4  # as Pillow keeps every mode but "L"; twice while an image is converted, turned or copied out
-_COEFFICIENT_BYTES = 6  # what libjpeg keeps of each pixel of a progressive file until its last scan
+_BYTES_A_PIXEL = 4  # as Pillow keeps every mode but "L"
+_COPIES = 2  # while an image is converted, turned or copied out
+_SHORT_COPIES = 3  # on the short way: the pixels, and twice as many while they are resized
+_COEFFICIENT_BYTES = 6  # at most, what libjpeg keeps of each pixel of a progressive file until its last scan
 _NEAREST = {"1": "L", "La": "LA", "I": "L", "F": "L", "PA": "RGBA", "RGBa": "RGBA"}
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
-    """An image file whose header has been read, and no more."""
+class Outlook:
+    """What decoding a file will make and take, as its header tells: nothing has been decoded.
 
-    image: ImageFile
+    Attributes:
+        view: the file.
+        whole: width and height of the file.
+        size: those of the picture to be made, as the file stores it, before it is turned upright.
+        mode: of the picture to be made, or one that takes as much.
+        work_bytes: the most to be held at once beside the file, the pixels included.
+        turned: the orientation, 1 to 8; where that is known before the pixels are.
+        jpeg: the header of a JPEG file that may go the short way.
+        image: the file, opened by Pillow, where it may not.
+    """
+
+    view: memoryview
+    whole: tuple[int, int]
+    size: tuple[int, int]
+    mode: str
+    work_bytes: int
     turned: int
+    jpeg: JpegHeader | None
+    image: ImageFile | None
 
     @property
-    def pixels(self) -> int:
-        """Width times height."""
-        return self.image.width * self.image.height
+    def upright_size(self) -> tuple[int, int]:
+        """Width and height of the picture as it will come out."""
+        return as_stored(self.size, self.turned)
 
 
-def decode(file: pa.Buffer, step: Decode) -> Image.Image:
+def decode(file: pa.Buffer, step: Decode) -> Picture:
     """The pixels of `file` in one of the four modes, the right way up.
 
     Raises:
         LimitExceeded: the header tells of more than `step.max_pixels`; nothing was decoded.
         ValueError: the file cannot be read as an image.
     """
-    header = read_header(file)
-    if header.pixels > step.max_pixels:
-        raise LimitExceeded("image pixels", header.pixels, step.max_pixels)
-    _scale(header, step)
+    return upright(*decode_stored(look(file, step), step))
+
+
+def decode_stored(outlook: Outlook, step: Decode) -> tuple[Picture, int]:
+    """The pixels as the file stores them, and the orientation by which they will be upright; fails as `decode`."""
+    made = decode_jpeg(outlook.view, outlook.jpeg, outlook.mode, outlook.size) if outlook.jpeg else None
+    if made is not None:
+        return made, outlook.turned
+    image, turned = (outlook.image, outlook.turned) if outlook.image else _open(outlook.view)
+    _scale(image, turned, step)
     try:
-        header.image.load()
-        return upright(plain(header.image, step.mode), header.turned or _told(header.image))
+        image.load()
+        return plain(image, step.mode), turned or _told(image)
     except Exception as error:
         raise _failure(error) from error
 
 
-def work_bytes(file: pa.Buffer, step: Decode) -> int:
-    """The bytes that `decode` needs for `file` at once, its pixels included; 0 where it would fail at the header."""
-    try:
-        header = read_header(file)
-    except (ValueError, LimitExceeded):
-        return 0
-    whole = header.pixels
-    if whole > step.max_pixels:
-        return 0
-    _scale(header, step)
-    waiting = _COEFFICIENT_BYTES * whole if "progressive" in header.image.info else 0
-    return len(file) + 2 * _BYTES_A_PIXEL * header.pixels + waiting
-
-
-def read_header(file: pa.Buffer) -> Header:
-    """What the header of `file` tells; `ValueError` when it is no image that can be read."""
+def look(file: pa.Buffer, step: Decode) -> Outlook:
+    """What `decode` will make of `file` and take for it; it fails as `decode` where the header shows that."""
     view = memoryview(file).cast("B")
+    header = read_jpeg_header(view) if is_jpeg(view) else None
+    if header is None or not short_way(header, step.mode):
+        return _look_with_pillow(view, header, step)
+    whole = header.width, header.height
+    _check(whole, step)
+    size = scaled_size(*whole, step.scale_to and as_stored(step.scale_to, header.turned))
+    mode = step.mode or header.mode
+    work = _SHORT_COPIES * CHANNELS[mode] * size[0] * size[1] + header.coefficients
+    return Outlook(view, whole, size, mode, work, header.turned, header, None)
+
+
+def _look_with_pillow(view: memoryview, header: JpegHeader | None, step: Decode) -> Outlook:
+    image, turned = _open(view)
+    whole = image.size
+    _check(whole, step)
+    if header is not None:
+        waiting = header.coefficients
+    else:
+        waiting = _COEFFICIENT_BYTES * image.width * image.height if "progressive" in image.info else 0
+    _scale(image, turned, step)
+    work = len(view) + _COPIES * _BYTES_A_PIXEL * image.width * image.height + waiting
+    mode = step.mode or (image.mode if image.mode in CHANNELS else "RGBA")
+    return Outlook(view, whole, image.size, mode, work, turned, None, image)
+
+
+def _check(whole: tuple[int, int], step: Decode) -> None:
+    pixels = whole[0] * whole[1]
+    if pixels > step.max_pixels:
+        raise LimitExceeded("image pixels", pixels, step.max_pixels)
+
+
+def _open(view: memoryview) -> tuple[ImageFile, int]:
+    """The file opened by Pillow, its header read, and its orientation, 0 where that is not known yet.
+
+    `ValueError` when it is no image that can be read.
+    """
     plugin = next((plugin for magic, plugin in _FORMATS if view[: len(magic)] == magic), None)
     if plugin is None:
         raise ValueError(_what_else(bytes(view[:64])))
     stream, turned = lean_jpeg(view) if plugin is JpegImageFile else (io.BytesIO(view), 0)
     try:
-        return Header(plugin(stream), turned)
+        return plugin(stream), turned
     except Exception as error:
         raise _failure(error) from error
 
@@ -121,12 +178,9 @@ def plain(image: Image.Image, mode: str | None) -> Image.Image:
     return image if mode in (None, image.mode) else image.convert(mode)
 
 
-def _scale(header: Header, step: Decode) -> None:
+def _scale(image: ImageFile, turned: int, step: Decode) -> None:
     """Let libjpeg decode to the least of 1/8, 1/4 or 1/2 that is not below `scale_to`, and grey alone where asked."""
-    size = step.scale_to
-    if size is not None and lies_on_its_side(header.turned):
-        size = size[1], size[0]
-    header.image.draft(step.mode, size)
+    image.draft(step.mode, step.scale_to and as_stored(step.scale_to, turned))
 
 
 def _told(image: Image.Image) -> int:

@@ -4,25 +4,30 @@ Input    batches with a column of images: files, structs or tensors (`steps.py`)
 Output   the same rows, with what the steps make of that column, in pieces of about `piece_bytes`
 Order    kept
 Holds    one piece, and of one row its file and its bitmap; the next row is read when this one is in its place
-Fails    `CorruptInput` for a row that is no image, `LimitExceeded` for one that has too many pixels; with
-         ``on_error="null"`` such a row is null instead, and told by `drain_failures`
+Fails    `CorruptInput` for a row that is no image, `LimitExceeded` for one that has too many pixels, `RowTooLarge` for
+         one that would take more memory than a row may; with ``on_error="null"`` such a row is null instead, and told
+         by `drain_failures`
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 
-from brim.errors import CorruptInput, LimitExceeded
+from brim.errors import CorruptInput, LimitExceeded, RowTooLarge
 from brim.events import RowsFailed
+from brim.operators.images.bitmap import Bitmap
 from brim.operators.images.columns import Column, column_of, weight
-from brim.operators.images.decode import work_bytes
-from brim.operators.images.pixels import apply, read
-from brim.operators.images.steps import MODES, Decode, ImageSteps, is_tensor
+from brim.operators.images.decode import Outlook, look
+from brim.operators.images.foresight import Cost, cost
+from brim.operators.images.pixels import actions, read, with_modes
+from brim.operators.images.steps import Decode, ImageStep, ImageSteps, is_tensor
+from brim.operators.protocol import Foreseen
 from brim.operators.row_place import row_of_batch
 from brim.sizes import owned
 
@@ -36,12 +41,14 @@ class MapImages:
         column: where the images are.
         output: the column to append, or to replace where the batch has it.
         schema: what comes out; columns of the input that it lacks are left out.
+        most_bytes: what a row may take, its value included; more is refused before it is taken.
     """
 
     steps: ImageSteps
     column: str
     output: str
     schema: pa.Schema
+    most_bytes: int | None = None
     _failures: deque[RowsFailed] = field(default_factory=deque, init=False, repr=False, compare=False)
 
     def push(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
@@ -72,13 +79,36 @@ class MapImages:
             drained.append(self._failures.popleft())
         return drained
 
-    def work_bytes(self, batch: pa.RecordBatch) -> int:
-        """The most that any row of `batch` needs while it is decoded, as the headers of the files tell."""
-        first = self.steps.steps[0]
-        if not isinstance(first, Decode):
-            return 0
-        files = (file.as_buffer() for file in batch.column(self.column) if file.is_valid)
-        return max((work_bytes(file, first) for file in files), default=0)
+    def within(self, row_bytes: int) -> MapImages:
+        """This kernel, refusing rows that would take more than `row_bytes`."""
+        return replace(self, most_bytes=row_bytes)
+
+    def foresee(self, batch: pa.RecordBatch) -> Foreseen:
+        """What the headers of the files in `batch`, or the sizes of its images, tell of pushing it."""
+        images = batch.column(self.column)
+        costs = [cost for cost in self._costs(images) if self.most_bytes is None or cost.whole <= self.most_bytes]
+        passing = batch.select([name for name in self.schema.names if name != self.output]).nbytes
+        made = sum(cost.made for cost in costs) + self._slot_bytes * (len(images) - len(costs))
+        largest = max((cost.made for cost in costs), default=0)
+        return Foreseen(passing + made, largest, max((cost.work for cost in costs), default=0))
+
+    def _costs(self, images: pa.Array) -> Iterator[Cost]:
+        """Of each row that can be read as far as its header."""
+        todo = with_modes(self.steps, images.type)
+        for image in images:
+            with suppress(ValueError, LimitExceeded):
+                if image.is_valid:
+                    yield self._cost(image, todo)
+
+    def _cost(self, image: Any, todo: list[tuple[ImageStep, str]]) -> Cost:
+        value, (first, _) = read(image), todo[0]
+        if isinstance(first, Decode):
+            return _cost_of_file(look(value, first), todo)
+        return cost(todo, value.size, value.mode)
+
+    def _check(self, size: tuple[int, int], found: Cost) -> None:
+        if self.most_bytes is not None and found.whole > self.most_bytes:
+            raise RowTooLarge(f"an image of {size[0]:,} x {size[1]:,} pixels", found.whole, self.most_bytes)
 
     def _columns(self, passing: pa.RecordBatch, piece_bytes: int) -> tuple[Callable[[int], Column], int]:
         """What makes the output column of a piece, and the most rows of a piece."""
@@ -94,28 +124,43 @@ class MapImages:
 
     def _values(self, images: pa.Array) -> Iterator[Any]:
         """What the steps make of each row, None for null."""
-        modes = _modes(self.steps, images.type)
+        value_of = self._opened(images.type)
         for row, image in enumerate(images):
             try:
-                value = self._value(image, modes) if image.is_valid else None
-            except (ValueError, LimitExceeded) as error:
+                value = value_of(image) if image.is_valid else None
+            except (ValueError, LimitExceeded, RowTooLarge) as error:
                 if not self.steps.to_null:
                     raise self._error(row, error) from error
                 self._failures.append(RowsFailed(self.column, 1, str(error)))
                 value = None
             yield value
 
-    def _value(self, image: Any, modes: list[str]) -> Any:
-        value = read(image)
-        for step, mode in zip(self.steps.steps, modes, strict=True):
-            value = apply(step, value, mode)
-        return value
+    def _opened(self, type_: pa.DataType) -> Callable[[Any], Any]:
+        """What makes of an image of a column of `type_` its value; for one thread."""
+        todo = with_modes(self.steps, type_)
 
-    def _error(self, row: int, error: ValueError | LimitExceeded) -> Exception:
-        place = row_of_batch(row)
+        def check(outlook: Outlook) -> None:
+            self._check(outlook.whole, _cost_of_file(outlook, todo))
+
+        functions = actions(self.steps, type_, check)
+
+        def value_of(image: Any) -> Any:
+            value = read(image)
+            if isinstance(value, Bitmap):
+                self._check(value.size, cost(todo, value.size, value.mode))
+            for function in functions:
+                value = function(value)
+            return value
+
+        return value_of
+
+    def _error(self, row: int, error: ValueError | LimitExceeded | RowTooLarge) -> Exception:
+        place = f"{self.column}, {row_of_batch(row)}"
         if isinstance(error, LimitExceeded):
-            return LimitExceeded(error.what, error.value, error.limit, f"{self.column}, {place}")
-        return CorruptInput(self.column, place, str(error))
+            return LimitExceeded(error.what, error.value, error.limit, place)
+        if isinstance(error, RowTooLarge):
+            return RowTooLarge(f"{place}: {error.place}", error.needed_bytes, error.limit_bytes)
+        return CorruptInput(self.column, row_of_batch(row), str(error))
 
     def _piece(self, passing: pa.RecordBatch, column: Column) -> pa.RecordBatch:
         """The finished column beside its rows' other columns, which are copied where a slice would pin far more."""
@@ -125,6 +170,6 @@ class MapImages:
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
 
-def _modes(steps: ImageSteps, type_: pa.DataType) -> list[str]:
-    """For each step the mode in which a resize leaves its images."""
-    return [MODES[made.shape[2]] if is_tensor(made) else "" for made in list(steps.types(type_))[1:]]
+def _cost_of_file(outlook: Outlook, todo: list[tuple[ImageStep, str]]) -> Cost:
+    """Of decoding, which is the first step, and all after it."""
+    return cost(todo[1:], outlook.upright_size, outlook.mode, outlook.work_bytes)

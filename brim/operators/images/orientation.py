@@ -6,10 +6,11 @@ that is wanted here. EXIF data is a small TIFF file: a byte order, the offset of
 
 from __future__ import annotations
 
-import io
 import struct
 
 from PIL import Image
+
+from brim.operators.images.bitmap import Picture, image_of
 
 _ORIENTATION = 0x0112
 _SHORT = 3
@@ -46,36 +47,15 @@ def orientation(exif: bytes) -> int:
     return 1
 
 
-def lies_on_its_side(turned: int) -> bool:
-    """Whether height and width change places to turn the image upright."""
-    return turned >= 5  # noqa: PLR2004 - see the table
+def as_stored(size: tuple[int, int], turned: int) -> tuple[int, int]:
+    """`size` of an upright picture as it is before it is turned, or the other way round.
 
-
-def upright(image: Image.Image, turned: int) -> Image.Image:
-    """`image`, whose orientation is `turned`, the right way up."""
-    return image.transpose(_UPRIGHT[turned]) if turned in _UPRIGHT else image
-
-
-def lean_jpeg(file: memoryview) -> tuple[io.BytesIO, int]:
-    """A JPEG file without its metadata, and the orientation that told.
-
-    What stays of the header's segments is what the pixels need: tables, frame, JFIF and Adobe's note on colours.
-    Where the segments end or make no sense, the rest of the file is left as it is for the decoder to judge.
+    >>> as_stored((4, 3), turned=6), as_stored((4, 3), turned=3)
+    ((3, 4), (4, 3))
     """
-    kept, turned, at = [file[:2]], 1, 2
-    while at + 4 <= len(file) and file[at] == 0xFF and file[at + 1] not in (0xFF, 0xDA):  # noqa: PLR2004 - start of scan
-        marker, size = file[at + 1], int.from_bytes(file[at + 2 : at + 4], "big")
-        segment = file[at : at + 2 + size]
-        if size < 2 or len(segment) < 2 + size:  # noqa: PLR2004 - the size counts itself
-            break
-        if marker == 0xE1 and bytes(segment[4:10]) == b"Exif\0\0":  # noqa: PLR2004 - APP1
-            turned = orientation(bytes(segment[4:]))
-        if not _is_metadata(marker):
-            kept.append(segment)
-        at += len(segment)
-    return io.BytesIO(b"".join([*kept, file[at:]])), turned
+    return (size[1], size[0]) if turned >= 5 else size  # noqa: PLR2004 - those that lie on their side
 
 
-def _is_metadata(marker: int) -> bool:
-    """Whether a segment is a comment, or for an application other than JFIF (0xE0) and Adobe (0xEE)."""
-    return marker == 0xFE or (0xE1 <= marker <= 0xEF and marker != 0xEE)  # noqa: PLR2004
+def upright(picture: Picture, turned: int) -> Picture:
+    """`picture`, whose orientation is `turned`, the right way up."""
+    return image_of(picture).transpose(_UPRIGHT[turned]) if turned in _UPRIGHT else picture

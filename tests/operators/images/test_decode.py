@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile, ImageOps
 
 from brim.errors import LimitExceeded
-from brim.operators.images.decode import decode, work_bytes
+from brim.operators.images.bitmap import image_of
+from brim.operators.images.decode import decode, look
 from brim.operators.images.steps import Decode
 
 
@@ -29,7 +30,7 @@ def file_of(image, format_, **options):
 
 
 def decoded(data, mode=None, **options):
-    return decode(pa.py_buffer(data), Decode(mode, **options))
+    return image_of(decode(pa.py_buffer(data), Decode(mode, **options)))
 
 
 def png_header(width, height):
@@ -196,12 +197,27 @@ def test_a_bomb_that_pillow_refuses_itself_is_a_limit_too():
 
 def test_the_work_is_known_from_the_header():
     step = Decode(scale_to=(50, 30))
+
+    def work(data, step=step):
+        return look(pa.py_buffer(data), step).work_bytes
+
     plain, progressive = (file_of(picture(400, 240), "JPEG", progressive=p) for p in (False, True))
-    assert work_bytes(pa.py_buffer(plain), step) == len(plain) + 8 * 50 * 30
-    assert work_bytes(pa.py_buffer(plain), Decode()) == len(plain) + 8 * 400 * 240
-    assert work_bytes(pa.py_buffer(progressive), step) == len(progressive) + 8 * 50 * 30 + 6 * 400 * 240
-    assert work_bytes(pa.py_buffer(b"<html>"), step) == 0
-    assert work_bytes(pa.py_buffer(png_header(13_000, 13_000)), step) == 0
+    assert work(plain) == 9 * 50 * 30
+    assert work(plain, Decode()) == 9 * 400 * 240
+    assert work(plain, Decode("L")) == 3 * 400 * 240
+    assert work(progressive) == 9 * 50 * 30 + 3 * 400 * 240  # 4:2:0, so 1.5 numbers of two bytes a pixel
+    assert work(plain, Decode("RGBA")) == len(plain) + 8 * 400 * 240
+    assert work(file_of(picture(), "PNG")) == len(file_of(picture(), "PNG")) + 8 * 40 * 24
+
+
+def test_a_header_that_makes_no_sense_is_told_before_anything_is_decoded():
+    with pytest.raises(ValueError, match="HTML"):
+        look(pa.py_buffer(b"<html>"), Decode())
+    with pytest.raises(LimitExceeded):
+        look(pa.py_buffer(png_header(13_000, 13_000)), Decode())
+    huge = look(pa.py_buffer(png_header(30_000, 30_000)), Decode(max_pixels=10**9))
+    assert huge.whole == (30_000, 30_000)
+    assert huge.work_bytes > 8 * 30_000**2
 
 
 def test_nothing_of_pillow_that_all_share_is_changed():

@@ -1,6 +1,8 @@
 """MapImages: what comes out for each row, in which pieces, and what becomes of rows that fail."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from kit import FakeStage, run_operator
 from PIL import Image
 
-from brim.errors import CorruptInput, LimitExceeded
+from brim.errors import CorruptInput, LimitExceeded, RowTooLarge
 from brim.operators.images.map_images import MapImages
 from brim.operators.images.steps import (
     ANY_TENSOR,
@@ -25,6 +27,7 @@ from brim.operators.images.steps import (
     Width,
     scaled,
 )
+from brim.operators.protocol import Foreseen
 from brim.operators.transform import Transform
 from brim.sizes import held_bytes
 
@@ -49,6 +52,14 @@ FILES = [
     file_of(picture(9, 9, 4, "RGBA")),
     file_of(picture(1, 1, 5)),
 ]
+
+
+def png_header(width, height):
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    sizes = struct.pack(">I", len(chunk) - 4)
+    return b"\x89PNG\r\n\x1a\n" + sizes + chunk + struct.pack(">I", zlib.crc32(chunk)) + b"\0\0\0\x01IDAT0"
+
+
 BAD = [b"", b"<html>", FILES[0][:60]]
 
 
@@ -253,7 +264,56 @@ def test_the_bridge_runs_it_and_tells_the_failures():
     assert [fact.reason for fact in stage.facts] == ["not an image: no bytes"]
 
 
-def test_work_is_asked_for_before_anything_is_decoded():
-    batch = batch_of([FILES[0], None, FILES[4]])
-    assert kernel(Decode()).work_bytes(batch) == len(FILES[0]) + 8 * 31 * 17
-    assert kernel(Resize(2, 2), of=IMAGE).work_bytes(batch_of([None], IMAGE)) == 0
+def test_what_a_batch_takes_is_foreseen_before_anything_is_decoded():
+    one = kernel(Decode(), keep=())
+    png = len(FILES[0]) + 8 * 31 * 17
+    assert one.foresee(batch_of([FILES[0], None, BAD[1], FILES[4]])) == Foreseen(3 * 31 * 17 + 24 + 3 + 24, 1605, png)
+    assert kernel(Resize(2, 2), of=IMAGE, keep=()).foresee(batch_of([None], IMAGE)) == Foreseen(12, 0, 0)
+
+
+@given(
+    st.lists(st.sampled_from([*FILES, *BAD, None]), min_size=1, max_size=6),
+    st.sampled_from(
+        [(), (Resize(60, 50),), (Crop((0, 0, 9, 9)),), (Width(),), (ToTensor(),), (Resize(3, 3), ToTensor())]
+    ),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_batch_makes_more_than_was_foreseen(files, steps):
+    one = kernel(Decode(on_error="null"), *steps)
+    batch = batch_of(files)
+    foreseen = one.foresee(batch)
+    made = pushed(one, batch)
+    assert made.nbytes <= foreseen.made_bytes + 24 * len(files) + 64  # offsets and validity of rows that are null
+    row = max(pushed(one, batch.slice(number, 1)).column("made").nbytes for number in range(len(files)))
+    assert row <= foreseen.row_bytes + one._slot_bytes + 64
+
+
+def test_a_row_that_would_take_too_much_memory_is_refused_before_it_is_decoded():
+    huge = png_header(30_000, 30_000)
+    one = kernel(Decode("RGB", max_pixels=10**9), keep=()).within(50 << 20)
+    batch = batch_of([FILES[0], huge])
+    assert one.foresee(batch).held_bytes(1 << 20) < 100_000
+    with pytest.raises(RowTooLarge) as failure:
+        column(one, batch)
+    assert failure.value.place == "body, row 1 of its batch: an image of 30,000 x 30,000 pixels"
+    assert failure.value.needed_bytes > 30_000 * 30_000 * 11
+    assert failure.value.limit_bytes == 50 << 20
+    forgiving = kernel(Decode("RGB", on_error="null", max_pixels=10**9), keep=()).within(50 << 20)
+    assert [row is None for row in column(forgiving, batch)] == [False, True]
+    (told,) = forgiving.drain_failures()
+    assert "an image of 30,000 x 30,000 pixels: one row needs" in told.reason
+
+
+def test_a_tensor_too_large_for_a_row_is_refused_too():
+    structs = pushed(kernel(Decode()), batch_of(FILES[:1])).column("made").combine_chunks()
+    one = kernel(Resize(9000, 9000), of=IMAGE).within(50 << 20)
+    with pytest.raises(RowTooLarge, match="body, row 0 of its batch: an image of 31 x 17 pixels: one row needs"):
+        column(one, batch_of(structs))
+
+
+def test_a_large_jpeg_fits_where_a_scaled_decode_makes_it_small():
+    file = file_of(Image.new("RGB", (3000, 2000)), "JPEG")
+    steps = scaled(ImageSteps((Decode(), Resize(30, 20)))).steps
+    assert len(column(kernel(*steps).within(2 << 20), batch_of([file]))) == 1
+    with pytest.raises(RowTooLarge):
+        column(kernel(Decode(), Resize(30, 20)).within(2 << 20), batch_of([file]))

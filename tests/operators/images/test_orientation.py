@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from brim.operators.images import orientation as module
-from brim.operators.images.orientation import lean_jpeg, orientation
+from brim.operators.images.jpeg import lean_jpeg
+from brim.operators.images.orientation import orientation
 
 
 def picture(width=40, height=24):

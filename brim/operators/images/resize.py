@@ -1,0 +1,69 @@
+"""Resize: pictures to another size.
+
+Images that shrink to about half or less are averaged by area, others by a cubic of the pixels around, larger ones are
+interpolated (`filter_for` has the figures). One channel or three go through fast_image_resize where it is installed
+(cykooz-resizer, of the extra ``images``), which has vector code for that; the others, whose colours are weighed by
+their alpha channel, and all where it is not, through Pillow. Both compute the same, up to 1 of 255 (the cubic differs
+more where it overshoots black or white).
+
+A photograph of 1280 x 853 made 224 x 224 takes 1.7 ms of a processor: 1.5 to decode it to one half, 0.2 to resize it.
+Through Pillow alone it is 2.2; whole instead of halved, 5. That decode changes the result less (40 dB) than another
+filter would (35 dB).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL.Image import Resampling
+
+from brim.operators.images.bitmap import Bitmap, Picture, bitmap_of, image_of
+from brim.operators.images.decode import plain
+
+try:
+    import cykooz_resizer as fast
+except ImportError:  # the extra is not installed
+    fast = None
+
+_BOX_FROM = 1.75
+_FAST_FILTERS = {Resampling.BOX: "box", Resampling.BICUBIC: "catmull_rom", Resampling.BILINEAR: "bilinear"}
+_FAST_MODES = {"L": "U8", "RGB": "U8x3"}
+
+
+@dataclass(slots=True)
+class Resizer:
+    """Resizes one picture after another; it keeps a buffer, so each thread has its own."""
+
+    _fast: Any = field(default_factory=lambda: fast.Resizer() if fast else None)
+
+    def resize(self, picture: Picture, width: int, height: int, mode: str) -> Picture:
+        """`picture` in `width` by `height` pixels of `mode`."""
+        if picture.size != (width, height):
+            filter_ = filter_for(min(picture.width / width, picture.height / height))
+            if self._fast is not None and picture.mode in _FAST_MODES:
+                picture = _resize_fast(self._fast, bitmap_of(picture), width, height, filter_)
+            else:
+                picture = image_of(picture).resize((width, height), filter_)
+        return picture if picture.mode == mode else plain(image_of(picture), mode)
+
+
+def filter_for(shrinks: float) -> Resampling:
+    """The resampling for a picture that becomes `shrinks` times smaller.
+
+    Measured on photographs of 1280 x 853 read at half size and made 224 x 224, against Lanczos over the whole image, in
+    Pillow: BOX 0.6 ms and 37 dB, BILINEAR 0.9 ms and 38 dB, HAMMING 0.9 ms and 40 dB, BICUBIC 1.3 ms and 42 dB.
+    BOX is uneven where several pixels share one, so it is for pictures that shrink to about half or less.
+    """
+    if shrinks >= _BOX_FROM:
+        return Resampling.BOX
+    return Resampling.BICUBIC if shrinks > 1 else Resampling.BILINEAR
+
+
+def _resize_fast(resizer: Any, bitmap: Bitmap, width: int, height: int, filter_: Resampling) -> Bitmap:
+    kind = fast.PixelType[_FAST_MODES[bitmap.mode]]
+    source = fast.ImageData(bitmap.width, bitmap.height, kind, bytes(bitmap.data))
+    target = fast.ImageData(width, height, kind)
+    convolution = fast.ResizeAlg.convolution(fast.FilterType[_FAST_FILTERS[filter_]])
+    resizer.resize(source, target, fast.ResizeOptions(resize_alg=convolution))
+    return Bitmap(target.get_buffer(), width, height, bitmap.mode)
