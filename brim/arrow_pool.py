@@ -13,3 +13,11 @@ import pyarrow as pa
 def arrow_pool() -> pa.MemoryPool:
     """The pool of jemalloc where pyarrow was built with it, else that of the system."""
     return pa.jemalloc_memory_pool() if "jemalloc" in pa.supported_memory_backends() else pa.system_memory_pool()
+
+
+def allocated_bytes() -> int:
+    """All bytes that pyarrow has ever allocated in this process, here and in the default pool.
+
+    The difference between two looks is the most that was taken between them, whoever took it.
+    """
+    return int(arrow_pool().total_bytes_allocated() + pa.default_memory_pool().total_bytes_allocated())

@@ -34,6 +34,9 @@ class Feed:
         self.taken += 1
         return self.batches[self.taken - 1]
 
+    def take_nowait(self, most_bytes: int) -> pa.RecordBatch | None:
+        return None  # a feed gives its batches one by one, so that tests see each
+
 
 @dataclass
 class Collected:
@@ -82,6 +85,7 @@ class FakeMemory:
 
     window_bytes: int = 16 * MIB
     work_limit: int = 64 * MIB
+    row_limit: int = 64 * MIB
     lent: int = 0
     peak: int = 0
     repaid: anyio.Event = field(default_factory=anyio.Event)

@@ -1,52 +1,145 @@
 """Inflation: how much larger an operator makes its input, learned as it runs, and how to cut the input for it.
 
-The estimate is the mean plus four mean deviations, as TCP estimates its retransmission time-out (Jacobson 1988): quick
-to follow a rise, slow to forget it. The first batch is a small probe.
+Two ratios to the bytes read: what is made, and what computing takes beside it. Each is estimated by its mean plus four
+mean deviations, as TCP estimates its retransmission time-out (Jacobson 1988): quick to follow a rise, slow to forget.
+The first batch is a small probe. A call that takes more than was lent for it halves the cut at once; eight calls later
+it grows again, by a quarter a call (additive increase would take hundreds of batches).
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from brim.sizes import cut
+from brim.events import BatchResized
+from brim.sizes import cut, format_size
 
 PROBE_ROWS = 1024
 PROBE_SHARE = 16
 RISE, FALL = 0.5, 0.1
+HOLD_CALLS = 8
+REGROWTH = 1.25
+RECENT_CALLS = 8
+TOLD_FACTOR = 2
+TOLERANCE = 1.25
+"""A call may exceed its loan by this much before it counts: rows differ, and weights are rounded up to buffers."""
+LEAST_OVERSHOOT = 64 * 1024
 
 
 @dataclass(eq=False, slots=True)
-class Inflation:
-    """Output bytes over input bytes of one operator in one run; `target_bytes` is what an output should weigh."""
+class Estimate:
+    """A ratio on the safe side: its mean and four mean deviations; None while nothing is known."""
 
-    target_bytes: int
     mean: float | None = None
     deviation: float = 0.0
 
-    @property
-    def estimate(self) -> float:
-        """Output bytes for an input byte, on the safe side."""
-        return 1.0 if self.mean is None else self.mean + 4 * self.deviation
-
-    def output_bytes(self, read_bytes: int) -> int:
-        """What a call is expected to hold of its output: all of it, or one piece."""
-        return min(self.target_bytes, int(read_bytes * self.estimate))
-
-    def learn(self, read_bytes: int, made_bytes: int) -> None:
-        """Take note of what became of a batch."""
-        if not read_bytes:
-            return
-        ratio = made_bytes / read_bytes
+    def learn(self, ratio: float) -> None:
+        """Take note of one more value."""
         if self.mean is None:
-            self.mean, self.deviation = ratio, 0.0
+            self.mean = ratio
             return
         error = ratio - self.mean
         weight = RISE if error > 0 else FALL
         self.mean += weight * error
         self.deviation += weight * (abs(error) - self.deviation)
+
+    def value(self, unknown: float) -> float:
+        """The estimate, or `unknown`."""
+        return unknown if self.mean is None else self.mean + 4 * self.deviation
+
+
+@dataclass(eq=False, slots=True)
+class Inflation:
+    """What one operator in one run makes of its input, and takes for it.
+
+    `target_bytes` is what an output should weigh, `work_limit` the most a call should take beside its input and output
+    (None where that is not counted). `share` is the part of a full cut that is dared after an overshoot.
+    """
+
+    target_bytes: int
+    work_limit: int | None = None
+    share: float = 1.0
+    overshoots: int = 0
+    _made: Estimate = field(default_factory=Estimate)
+    _work: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_CALLS))
+    _hold: int = 0
+    _row_bytes: float = 1.0
+    _told_bytes: int | None = None
+
+    @property
+    def mean(self) -> float | None:
+        """The mean ratio of what is made to what is read; None before the probe."""
+        return self._made.mean
+
+    @property
+    def estimate(self) -> float:
+        """Output bytes for an input byte, on the safe side."""
+        return self._made.value(1.0)
+
+    @property
+    def work_estimate(self) -> float:
+        """Bytes that computing takes for an input byte.
+
+        What is measured is an upper bound (others may allocate at the same time), so the least of the last calls is
+        the nearest to the truth.
+        """
+        return min(self._work, default=0.0)
+
+    @property
+    def input_bytes(self) -> int:
+        """What the input of a call should weigh, so that its output and its work fit."""
+        whole = self.target_bytes / max(1.0, self.estimate)
+        if self.work_limit is not None and self._work:
+            whole = min(whole, self.work_limit / max(1e-9, self.work_estimate))
+        return max(1, int(self.share * whole))
+
+    def output_bytes(self, read_bytes: int) -> int:
+        """What a call is expected to hold of its output: all of it, or one piece; a whole piece for the probe."""
+        return min(self.target_bytes, int(read_bytes * self._made.value(self.target_bytes)))
+
+    def work_bytes(self, read_bytes: int) -> int:
+        """What a call is expected to take while it computes, beside its input and output."""
+        return int(read_bytes * self.work_estimate)
+
+    def learn(self, read_bytes: int, made_bytes: int, rows: int = 0, work_bytes: int | None = None) -> None:
+        """Take note of what became of a call's input, and of the most that was taken meanwhile, if that is known."""
+        if not read_bytes:
+            return
+        self._made.learn(made_bytes / read_bytes)
+        if work_bytes is not None:
+            self._work.append(work_bytes / read_bytes)
+        if rows:
+            self._row_bytes = read_bytes / rows
+        if self._hold:
+            self._hold -= 1
+        elif self.share < 1.0:
+            self.share = min(1.0, self.share * REGROWTH)
+
+    def exceeded(self, lent_bytes: int, held_bytes: int) -> bool:
+        """Whether `held_bytes` are an overshoot of what was lent; if so the next cut is half at most."""
+        if held_bytes <= max(lent_bytes * TOLERANCE, lent_bytes + LEAST_OVERSHOOT):
+            return False
+        self.overshoots += 1
+        self.share, self._hold = self.share / 2, HOLD_CALLS
+        return True
+
+    def resized(self) -> BatchResized | None:
+        """The fact to tell when the cut is less than half, or more than twice, of what was told last."""
+        size, told = self.input_bytes, self._told_bytes
+        if self.mean is None:
+            return None
+        if told is None:
+            self._told_bytes = size
+            return None
+        if told < TOLD_FACTOR * size and size < TOLD_FACTOR * told:
+            return None
+        self._told_bytes = size
+        way = "less" if size < told else "more"
+        made = f"1 byte makes {self.estimate:.3g}" + (f" and takes {self.work_estimate:.3g}" if self._work else "")
+        return BatchResized(max(1, int(size / self._row_bytes)), f"{way} a call, {format_size(size)}: {made}")
 
     def cut(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """Parts of `batch` whose output should weigh at most `target_bytes`, each asked for when the last is done."""
@@ -56,7 +149,10 @@ class Inflation:
             start = probe.num_rows
             yield probe
         while start < batch.num_rows:
-            rest = batch.slice(start)
-            part = next(cut(rest, max(1, int(self.target_bytes / max(1.0, self.estimate)))))
+            part = self.first(batch.slice(start))
             start += part.num_rows
             yield part
+
+    def first(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The first of the parts that `batch` would be cut into now."""
+        return next(cut(batch, self.input_bytes))

@@ -63,6 +63,13 @@ class Ordered(Generic[T]):
         """Wait until one more item may be added."""
         await self._slots.acquire()
 
+    async def idle(self) -> None:
+        """Wait until all items that were added are sent; nothing may be added meanwhile."""
+        for _ in range(self.limit):
+            await self._slots.acquire()
+        for _ in range(self.limit):
+            self._slots.release()
+
     def add(self, item: T) -> None:
         """Start the work on `item` in the place that `slot` waited for."""
         place = _Place(item)

@@ -1,25 +1,36 @@
 """Transform: the one bridge from kernels to an operator.
 
-Input    batches of any size, cut by real bytes so that what the kernel makes of them fits
-Output   the kernel's pieces, each sent before the next is asked for
+Input    batches of any size; small ones that wait are joined, large ones cut by real bytes so that what the kernel
+         makes of them, and takes for it, fits
+Output   the kernel's pieces, each sent before the next is asked for; small ones of one call are joined
 Order    kept
-Holds    the batch just read, and for each call under way its input and one piece; the second and further calls on loan
+Holds    the batch just read; for each call under way one piece, and the batch once more where the next is read
+         meanwhile, on loan; what computing takes, on loan
 Fails    with what the kernel raises; a row's place in its batch becomes its place in the input
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from brim.errors import CorruptInput, LimitExceeded
+from brim.arrow_pool import allocated_bytes, arrow_pool
+from brim.errors import CorruptInput, LimitExceeded, RowTooLarge
+from brim.operators.coalesce import Coalesce
 from brim.operators.inflation import Inflation
 from brim.operators.ordered import Ordered
-from brim.operators.protocol import Inbox, Kernel, KernelFactory, Loan, Outbox, Stage
+from brim.operators.protocol import ForeseeingKernel, Foreseen, Inbox, Kernel, KernelFactory, Loan, Outbox, Stage
 from brim.operators.row_place import in_input
-from brim.sizes import owned
+from brim.sizes import KIB, held_bytes, owned
+
+SMALL_SHARE = 8
+"""A batch below this part of `batch_bytes` costs more to pass on than to copy."""
+
+UNCOUNTED_BYTES = 64 * KIB
+"""What a call may take without asking: lists of buffers, scalars, the ends of pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +40,12 @@ class Transform:
     Attributes:
         open_kernel: makes the kernel of a run.
         stateless: `push` depends on its batch alone, so several calls may be under way at once.
+        joins: small batches may be joined; not where the user asked for batches of few rows.
     """
 
     open_kernel: KernelFactory
     stateless: bool = False
+    joins: bool = True
 
     def window_bytes(self, batch_bytes: int) -> int:
         return 2 * batch_bytes
@@ -42,62 +55,139 @@ class Transform:
 
     async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
         (inbox,) = inboxes
-        kernel = self.open_kernel()
-        if self.stateless and stage.threads.count > 1:
-            await _run_window(kernel, inbox, outbox, stage)
-        else:
-            await _run_one_by_one(kernel, inbox, outbox, stage)
+        kernel, several = self.open_kernel(), stage.threads.count if self.stateless else 1
+        if isinstance(kernel, ForeseeingKernel):
+            kernel = kernel.within(stage.memory.row_limit)
+        work_limit = max(stage.batch_bytes, stage.memory.work_limit // stage.threads.count)
+        small = stage.batch_bytes // SMALL_SHARE if self.joins else 0
+        bridge = _Bridge(kernel, outbox, stage, Inflation(stage.batch_bytes, work_limit), small)
+        async with Ordered(several, bridge.make_first, bridge.send) as window:
+            async for batch in inbox:
+                await bridge.push(await bridge.joined(batch, inbox), window)
+                if getattr(kernel, "done", False):
+                    return
+            await bridge.finish(window)
 
 
-async def _run_one_by_one(kernel: Kernel, inbox: Inbox, outbox: Outbox, stage: Stage) -> None:
-    inflation, rows = Inflation(stage.batch_bytes), 0
-    async for batch in inbox:
-        for part in inflation.cut(batch):
-            call = _Call(kernel.push(part, stage.batch_bytes), part.nbytes, rows)
-            rows += part.num_rows
-            await _send_all(call, outbox, stage)
-            _tell_failures(kernel, stage)
-            inflation.learn(call.read_bytes, call.made_bytes)
-            if getattr(kernel, "done", False):
+def _concatenated(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return pa.concat_batches(batches, memory_pool=arrow_pool())
+
+
+@dataclass(eq=False, slots=True)
+class _Bridge:
+    """One run of a kernel."""
+
+    kernel: Kernel
+    outbox: Outbox
+    stage: Stage
+    inflation: Inflation
+    small_bytes: int
+    rows: int = 0
+
+    async def joined(self, batch: pa.RecordBatch, inbox: Inbox) -> pa.RecordBatch:
+        """`batch`, and where it is small, those behind it that are there already and fit beside it."""
+        batches, size = [batch], held_bytes(batch)
+        while size < self.small_bytes:
+            more = inbox.take_nowait(self.stage.batch_bytes - size)
+            if more is None:
+                break
+            batches.append(more)
+            size += held_bytes(more)
+        return batch if len(batches) == 1 else await self.stage.threads.run(_concatenated, batches)
+
+    async def push(self, batch: pa.RecordBatch, window: Ordered[_Call]) -> None:
+        """Begin calls for all of `batch`.
+
+        The batch in hand is paid by the stage's floor, until the next is read; then the loan of its last part pays,
+        because that ends last. A batch larger than the floor, and that of a kernel with state, is not left before its
+        calls have ended.
+        """
+        start, pays = 0, held_bytes(batch)
+        alone = window.limit == 1 or pays > 2 * self.stage.batch_bytes
+        while start < batch.num_rows:
+            await window.slot()
+            probing = self.inflation.mean is None
+            part, foreseen = await self._part(batch.slice(start))
+            start += part.num_rows
+            last = start >= batch.num_rows
+            window.add(await self._call(part, foreseen, pays if last and not alone else 0))
+            if probing or (alone and last) or window.limit == 1:
+                await window.idle()
+            if getattr(self.kernel, "done", False):
                 return
-    await _send_all(_Call(kernel.finish(stage.batch_bytes), 0, rows), outbox, stage)
 
+    async def finish(self, window: Ordered[_Call]) -> None:
+        """Ask the kernel for what is left."""
+        await window.slot()
+        pieces = self._joining(self.kernel.finish(self.stage.batch_bytes))
+        window.add(_Call(pieces, 0, 0, self.rows, None))
 
-async def _send_all(call: _Call, outbox: Outbox, stage: Stage) -> None:
-    while (piece := await stage.threads.run(call.next_piece)) is not None:
-        await outbox.send(piece)
+    async def _part(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Foreseen | None]:
+        """The first rows of `batch` that a call should get, and what they will take, where that can be known."""
+        if not isinstance(self.kernel, ForeseeingKernel):
+            return next(self.inflation.cut(batch)), None
+        part = self.inflation.first(batch)
+        foreseen = await self.stage.threads.run(self.kernel.foresee, part)
+        while part.num_rows > 1 and foreseen.made_bytes > 2 * self.stage.batch_bytes:
+            part = part.slice(0, max(1, part.num_rows * self.stage.batch_bytes // foreseen.made_bytes))
+            foreseen = await self.stage.threads.run(self.kernel.foresee, part)
+        return part, foreseen
 
+    async def _call(self, part: pa.RecordBatch, foreseen: Foreseen | None, pays: int) -> _Call:
+        """A call of `part`, once there is memory for `pays` bytes of input, what it makes and what it takes."""
+        read = part.nbytes
+        made, work = self.inflation.output_bytes(read), self.inflation.work_bytes(read)
+        if foreseen is not None:
+            made, work = foreseen.held_bytes(self.stage.batch_bytes), 0
+        loan = await self.stage.memory.ahead(pays + made)
+        pieces = self._joining(self.kernel.push(part, self.stage.batch_bytes))
+        call = _Call(pieces, read, part.num_rows, self.rows, loan, pays, made, work)
+        self.rows += part.num_rows
+        return call
 
-async def _run_window(kernel: Kernel, inbox: Inbox, outbox: Outbox, stage: Stage) -> None:
-    """Several calls under way, their results in order; a call behind the head makes its first piece only."""
-    inflation, rows = Inflation(stage.batch_bytes), 0
+    def _joining(self, pieces: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """`pieces`, none of which pins much more than itself, small ones joined."""
+        joined = Coalesce(self.small_bytes)
+        for piece in pieces:
+            if piece.num_rows:
+                yield from joined.push(owned(piece), self.stage.batch_bytes)
+        yield from joined.finish(self.stage.batch_bytes)
 
-    async def make_first_piece(call: _Call) -> None:
-        call.ready = await stage.threads.run(call.next_piece)
+    async def make_first(self, call: _Call) -> None:
+        """Make the first piece, and as many more as the loan of the call pays for."""
+        await self._draw(call, call.output_bytes)
 
-    async def send_pieces(call: _Call) -> None:
-        while (piece := call.ready) is not None:
-            call.ready = None
-            await outbox.send(piece)
-            await make_first_piece(call)
-        call.end()
-        _tell_failures(kernel, stage)
-        inflation.learn(call.read_bytes, call.made_bytes)
+    async def send(self, call: _Call) -> None:
+        """Send the pieces of the call at the head, each before the next is made."""
+        while call.ready:
+            await self.outbox.send(call.ready.popleft())
+            if not call.ready and not call.ended:
+                await self._draw(call, 0)
+        self._learn(call)
+        if call.loan is not None:
+            call.loan.repay()
 
-    async with Ordered(stage.threads.count, make_first_piece, send_pieces) as window:
-        async for batch in inbox:
-            for part in inflation.cut(batch):
-                await window.slot()
-                loan = await stage.memory.ahead(part.nbytes + inflation.output_bytes(part.nbytes))
-                window.add(_Call(kernel.push(part, stage.batch_bytes), part.nbytes, rows, loan=loan))
-                rows += part.num_rows
+    async def _draw(self, call: _Call, room: int) -> None:
+        if call.work_bytes:
+            with await self.stage.memory.work(call.work_bytes):
+                await self.stage.threads.run(call.draw, room)
+        else:
+            await self.stage.threads.run(call.draw, room)
+        held = sum(held_bytes(piece) for piece in call.ready)
+        if call.loan is not None and self.inflation.exceeded(call.output_bytes, held):
+            call.loan.settle(call.input_bytes + held)
+            self._tell_resized()
 
+    def _learn(self, call: _Call) -> None:
+        self.inflation.learn(call.read_bytes, call.made_bytes, call.rows, call.took_bytes)
+        self._tell_resized()
+        drain = getattr(self.kernel, "drain_failures", None)
+        for failure in drain() if drain else ():
+            self.stage.tell(failure)
 
-def _tell_failures(kernel: Kernel, stage: Stage) -> None:
-    """Rows a kernel made null or left out, as the user asked."""
-    drain = getattr(kernel, "drain_failures", None)
-    for failure in drain() if drain else ():
-        stage.tell(failure)
+    def _tell_resized(self) -> None:
+        if (fact := self.inflation.resized()) is not None:
+            self.stage.tell(fact)
 
 
 @dataclass(eq=False, slots=True)
@@ -106,22 +196,29 @@ class _Call:
 
     pieces: Iterator[pa.RecordBatch]
     read_bytes: int
+    rows: int
     first_row: int
+    loan: Loan | None
+    input_bytes: int = 0
+    output_bytes: int = 0
+    work_bytes: int = 0
     made_bytes: int = 0
-    ready: pa.RecordBatch | None = None
-    loan: Loan | None = None
+    took_bytes: int = 0
+    ended: bool = False
+    ready: deque[pa.RecordBatch] = field(default_factory=deque)
 
-    def next_piece(self) -> pa.RecordBatch | None:
+    def draw(self, room: int) -> None:
+        """Make a piece, and more of them as long as they should fit into `room`; note what that took."""
+        before, made = allocated_bytes(), 0
         try:
             for piece in self.pieces:
-                if piece.num_rows:
-                    own = owned(piece)
-                    self.made_bytes += own.nbytes
-                    return own
-        except (CorruptInput, LimitExceeded) as error:
+                self.ready.append(piece)
+                made += piece.nbytes
+                if made + piece.nbytes > room:
+                    break
+            else:
+                self.ended = True
+        except (CorruptInput, LimitExceeded, RowTooLarge) as error:
             raise in_input(error, self.first_row) from error.__cause__
-        return None
-
-    def end(self) -> None:
-        if self.loan is not None:
-            self.loan.repay()
+        self.made_bytes += made
+        self.took_bytes = max(self.took_bytes, allocated_bytes() - before - made - UNCOUNTED_BYTES)

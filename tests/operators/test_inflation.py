@@ -84,3 +84,45 @@ def test_the_first_part_is_a_probe_and_the_next_is_cut_by_what_it_taught():
     assert next(parts).nbytes == pytest.approx(16_000, rel=0.01)
     inflation.learn(100, 2_000)
     assert next(parts).nbytes < 8_000, "asked for only when the one before is done"
+
+
+def test_work_is_estimated_by_the_least_of_the_last_looks_because_others_allocate_too():
+    inflation = Inflation(1_000_000, work_limit=600_000)
+    for work in (900, 300, 5_000):
+        inflation.learn(100, 100, work_bytes=work)
+    assert inflation.work_bytes(50) == 150
+    assert inflation.input_bytes == 200_000, "three bytes of work for each"
+    for _ in range(8):
+        inflation.learn(100, 100, work_bytes=600)
+    assert inflation.input_bytes == 100_000, "what was seen long ago is forgotten"
+
+
+def test_an_overshoot_halves_the_cut_at_once_and_it_grows_again_after_a_while():
+    inflation = Inflation(1_000_000)
+    inflation.learn(100, 100)
+    assert not inflation.exceeded(100_000, 160_000), "buffers are rounded up"
+    assert inflation.input_bytes == 1_000_000
+    assert inflation.exceeded(100_000, 200_000)
+    assert inflation.input_bytes == 500_000
+    sizes = []
+    for _ in range(12):
+        inflation.learn(100, 100)
+        sizes.append(inflation.input_bytes)
+    assert sizes == [500_000] * 8 + [625_000, 781_250, 976_562, 1_000_000]
+
+
+def test_a_jump_is_told_once_and_growing_again_too():
+    inflation = Inflation(1_000_000)
+    told = []
+    for ratio in [1] * 100 + [50] * 30 + [1] * 300:
+        lent = inflation.output_bytes(inflation.input_bytes)
+        inflation.exceeded(lent, inflation.input_bytes * ratio)
+        inflation.learn(inflation.input_bytes, inflation.input_bytes * ratio, rows=inflation.input_bytes // 10)
+        if (fact := inflation.resized()) is not None:
+            told.append(fact)
+    assert inflation.overshoots == 1
+    assert "less a call" in told[0].reason
+    assert told[0].rows < 1_000
+    assert "more a call" in told[-1].reason
+    assert told[-1].rows > 50_000
+    assert len(told) < 20, "a line for each factor of two, not for each batch"
