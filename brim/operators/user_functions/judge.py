@@ -98,23 +98,23 @@ class Judge:
     async def _attempts(self, arguments: pa.RecordBatch, first_row: int, *, again: bool = True) -> list[Piece]:
         """All pieces of a call, tried again where it failed, or where rows of it did."""
         retries, attempt = self.function.retries if again else 0, 1
+        pieces: list[Piece] = []
+        rows: Any = None  # those that are called again; None is all of them
         while True:
             try:
-                pieces = await self._call(arguments)
-                break
+                made = await self._call(arguments if rows is None else arguments.take(pa.array(rows)))
             except (UdfError, WorkerDied) as error:
                 if not may_try_again(error, attempt, retries):
                     raise self._placed(error, first_row, arguments.num_rows) from error
-                await wait_to_try_again(self.function, attempt, str(error), self.stage)
-                attempt += 1
-        while (failed := pieces[0].failed if pieces else None) is not None and attempt <= retries:
-            if self.function.backend == "async":  # it has tried each row again itself
-                break
-            await wait_to_try_again(self.function, attempt, failed["error"][0].as_py(), self.stage)
-            rows = failed["row"].to_numpy()
-            pieces = [_replaced(pieces[0], rows, *await self._call(arguments.take(pa.array(rows))))]
+                reason = str(error)
+            else:
+                pieces = made if rows is None else [_replaced(pieces[0], rows, *made)]
+                failed = pieces[0].failed if pieces else None
+                if failed is None or attempt > retries or self.function.backend == "async":
+                    return pieces  # on the loop each row was tried again by itself
+                rows, reason = failed["row"].to_numpy(), failed["error"][0].as_py()
+            await wait_to_try_again(self.function, attempt, reason, self.stage)
             attempt += 1
-        return pieces
 
     async def _call(self, arguments: pa.RecordBatch) -> list[Piece]:
         await self.wait_for_rate(arguments.num_rows)

@@ -1,7 +1,9 @@
 """Columns made by row functions: values, rows that fail alone, exact concurrency, time limits, rates."""
 
+import os
 import random
 import time
+from functools import partial
 
 import anyio
 import pyarrow as pa
@@ -73,6 +75,27 @@ def test_only_the_rows_that_failed_are_tried_again():
     assert out.table()["made"].to_pylist() == list(range(6))
     assert sorted(calls) == [0, 1, 2, 3, 4, 4, 4, 5]
     assert len([fact for fact in stage.facts if isinstance(fact, Retried)]) == 2
+
+
+def raises_then_dies(folder, value):
+    if value == 4:
+        tries = len(list(folder.iterdir()))
+        (folder / str(tries)).touch()
+        if tries == 0:
+            raise OSError("busy")
+        if tries == 1:
+            os._exit(9)
+    return value
+
+
+def test_a_worker_that_dies_as_rows_are_tried_again_is_one_more_attempt(tmp_path):
+    stage = FakeStage(threads=RealThreads())
+    function = partial(raises_then_dies, tmp_path)
+    out = run(rows(function, retries=2), ids(0, 6), stage=stage, processes=1)
+    assert out.table()["made"].to_pylist() == list(range(6))
+    reasons = [fact.reason for fact in stage.facts if isinstance(fact, Retried)]
+    assert [reason.partition(":")[0] for reason in reasons][0] == "OSError"
+    assert len(reasons) == 2
 
 
 @pytest.mark.parametrize("concurrency", [1, 4, 7])
