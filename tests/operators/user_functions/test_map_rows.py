@@ -94,8 +94,8 @@ def test_a_worker_that_dies_as_rows_are_tried_again_is_one_more_attempt(tmp_path
     out = run(rows(function, retries=2), ids(0, 6), stage=stage, processes=1)
     assert out.table()["made"].to_pylist() == list(range(6))
     reasons = [fact.reason for fact in stage.facts if isinstance(fact, Retried)]
-    assert [reason.partition(":")[0] for reason in reasons][0] == "OSError"
     assert len(reasons) == 2
+    assert reasons[0].startswith("OSError")
 
 
 @pytest.mark.parametrize("concurrency", [1, 4, 7])
