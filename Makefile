@@ -36,8 +36,8 @@ bench: $(BENCH_READY)
 
 # The figures of docs/reference/benchmarks.md; each target keeps its results in benchmarks/results.
 bench-speed: $(BENCH_READY)
-	$(BENCH_VENV)/bin/python -m benchmarks speed w1 w2 w3 w5 w6 w10 --engines brim,daft,polars,duckdb \
-		--rounds 5 --json benchmarks/results/speed.json $(BENCH)
+	$(BENCH_VENV)/bin/python -m benchmarks speed w1 w2 w3 w5 w6 w10 --rounds 5 --once ray \
+		--json benchmarks/results/speed.json $(BENCH)
 
 cgroup: $(BENCH_READY)
 	$(BENCH_VENV)/bin/python -m benchmarks survive --json benchmarks/results/survive.json $(BENCH)

@@ -20,7 +20,7 @@ def main() -> None:
         about = (command.__doc__ or "").partition("\n")[0]
         command.add_options(commands.add_parser(name, help=about, description=about))
     options = parser.parse_args()
-    console = Console(width=150, highlight=False)
+    console = Console(width=170, highlight=False)
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     console.print(f"{machine()}, load {load}")
     COMMANDS[options.command].main(options, console)

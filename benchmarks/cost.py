@@ -73,7 +73,7 @@ def shares(plain: Sequence[dict[str, Any]], metered: Sequence[dict[str, Any]]) -
 
 def _run(workload: str, data: Any, memory: str, how: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.metered", workload, str(data), memory, how]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
 
 
 def _table(found: dict[str, Any], title: str) -> Table:

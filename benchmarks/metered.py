@@ -16,6 +16,7 @@ import time
 import types
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,11 +30,20 @@ from benchmarks.workload import Job
 
 PARTS = {
     "ledger": ("brim.pipeline.ledger", "brim.pipeline.stage_memory", "brim.pipeline.oversize"),
-    "weighing": ("brim.sizes",),
-    "sampler": ("brim.io.machine", "brim.io.cgroup"),
+    "weighing": ("brim.sizes", "brim.pipeline.handed_over"),
+    "sampler": (
+        "brim.pipeline.truth",
+        "brim.pipeline.drift",
+        "brim.pipeline.pressure",
+        "brim.pipeline.relief",
+        "brim.io.process_tree",
+        "brim.io.allocators",
+    ),
 }
 WEIGHING = {"held_bytes", "owned"}
 """Of `brim.sizes`; the rest of it cuts and reads sizes."""
+SPECIAL = {"__init__", "__call__"}
+"""Of the methods with two underscores those that are clocked."""
 CALIBRATION = 20_000
 
 
@@ -119,7 +129,7 @@ def _clock_module(module: types.ModuleType, clock: Clock) -> None:
             continue
         if inspect.isfunction(value) and not inspect.isgeneratorfunction(value):
             _replace(value, clock.around(value))
-        elif inspect.isclass(value) and not issubclass(value, BaseException):
+        elif inspect.isclass(value) and not issubclass(value, BaseException | Enum):
             _clock_class(value, clock)
 
 
@@ -127,7 +137,9 @@ def _clock_class(owner: type, clock: Clock) -> None:
     for name, value in list(vars(owner).items()):
         if isinstance(value, property) and value.fget is not None:
             setattr(owner, name, property(clock.around(value.fget), value.fset))
-        elif inspect.isfunction(value) and not name.startswith("__") and not inspect.isgeneratorfunction(value):
+        elif name.startswith("__") and name not in SPECIAL:
+            continue
+        elif inspect.isfunction(value) and not inspect.isgeneratorfunction(value):
             setattr(owner, name, clock.around(value))
 
 

@@ -44,6 +44,8 @@ class Plan:
     """Whether growth is read exactly, see `process_tree`; it costs more."""
     pythons: Mapping[str, str] = field(default_factory=dict)
     """The interpreter of an engine, where it is not this one."""
+    once: tuple[str, ...] = ()
+    """Engines that run in the first round alone."""
     timeout_s: float = 600.0
 
 
@@ -89,6 +91,8 @@ def runs(plan: Plan) -> Iterator[Run]:
             pq.write_table(pa.table({"id": range(len(paths)), "url": [f"{url}/{path}" for path in paths]}), urls)
         for number in range(plan.rounds):
             for engine in plan.engines:
+                if number and engine in plan.once:
+                    continue
                 with TemporaryDirectory(dir=scratch) as folder:
                     job = Job(str(plan.data), str(urls), f"{folder}/out", plan.memory, mark=lambda _: None)
                     yield _run(plan, job, Run(plan.workload.name, engine, number + 1, plan.memory), Path(folder))

@@ -21,6 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("workloads", nargs="*", type=workload, default=list(WORKLOADS), help=f"of {known()}; all")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each engine, in turn (3)")
     parser.add_argument("--engines", type=words, default=ENGINES, help="brim,daft,...; all that are installed")
+    parser.add_argument("--once", type=words, default=(), help="engines that run in the first round alone, as ray")
     parser.add_argument("--memory", help="brim's budget, as 256MiB; the workload's own when left out")
     parser.add_argument("--cgroup", type=parse_size, help="run each engine in a memory cgroup of this size (root)")
     parser.add_argument("--report", action="store_true", help="print brim's report after each of its runs")
@@ -69,6 +70,7 @@ def _plan(one: Workload, options: argparse.Namespace) -> Plan:
         one.make(options.cache, options.scale),
         options.cgroup,
         pythons=elsewhere,
+        once=options.once,
         timeout_s=options.timeout,
     )
 

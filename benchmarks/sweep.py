@@ -67,7 +67,7 @@ def _steps(one: Workload, data: Path, options: argparse.Namespace, console: Cons
 
     def tried(budget: int) -> list[Run]:
         memory, rounds = f"{budget}MiB", options.runs
-        plan = Plan(one, ("brim",), rounds, memory, data, None, True, pythons(options), options.timeout)
+        plan = Plan(one, ("brim",), rounds, memory, data, None, True, pythons(options), timeout_s=options.timeout)
         done = []
         for run in runs(plan):
             done.append(run)

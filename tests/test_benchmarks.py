@@ -269,7 +269,7 @@ def test_the_page_shows_every_result():
             ],
         }
     )
-    assert "| W1 | brim | 256MiB | 338 | 1 of 2 | 1 | 100 | 100 | 98 | 2.0 %, at most 2.0 % | yes | 1.00 |" in page
+    assert "| W1 | brim | 256MiB | 338 | 1 of 2 | 1 | 100 | 100 | 98 | 2.0 - 2.0 % | yes | 1.00 |" in page
     assert "| W1 | daft | 6.00 | 6.00 - 6.00 | 3.00 | >= 2.5: met |" in page
     assert "- W1: success is monotone; 1 refused, naming 60 MiB: it runs" in page
     assert "| W1 | 48 | refused | - | - | - | 60 | ok |" in page
