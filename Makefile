@@ -7,8 +7,11 @@ BENCH_VENV := .venv-bench
 BENCH_READY := $(BENCH_VENV)/.ready
 WORKLOADS ?= w1
 ROUNDS ?= 3
+TREES ?= 10000
+FIRST ?= 0
+PROCESSES ?= 2
 
-.PHONY: setup demo test check format bench bench-speed cgroup sweep cost bench-page bench-all docs soak clean
+.PHONY: setup demo test check format bench bench-speed cgroup sweep cost bench-page bench-all docs laws clean
 
 setup: $(READY)
 
@@ -29,6 +32,10 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The laws of every run over TREES trees drawn by seed, from FIRST on; a seed that breaks one is shown with its command.
+laws: $(READY)
+	cd tests && ../$(BIN)/python -m laws --trees $(TREES) --first $(FIRST) --processes $(PROCESSES)
 
 # brim beside its peers; WORKLOADS="w1 w10" ROUNDS=5, or BENCH="--memory 256MiB --cgroup 600MB" for more options.
 bench: $(BENCH_READY)

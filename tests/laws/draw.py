@@ -282,13 +282,12 @@ class Draw:
         made = Stream(rows.x, np.where(missing, NULL, sizes), rows.y)
         if made.bytes > MOST_BYTES:
             return tree
-        if on_error == "raise" and missing.any():
-            self.errors.append(ObjectMissing)
-        most = None
-        if random.random() < 0.1:
-            most = 1_000
+        most = 1_000 if random.random() < 0.1 else None
+        if most is not None:
             self.errors.append(LimitExceeded)
             on_error = "raise"
+        if on_error == "raise" and missing.any():
+            self.errors.append(ObjectMissing)
         connections = random.choice([1, 2, 8])
         step = Download(max_connections=connections, on_error=on_error, max_bytes=most)
         operator = DownloadColumn(step, "url", "fat", connections, self.columns.schema)

@@ -2,7 +2,8 @@
 
 - Nothing is ever below zero; what is counted is what was lent less what was repaid.
 - Ahead loans stay within their half, all loans within the pool, floors are never lent. What is above its bound (the
-  pool shrank, or bytes were there already: an overdraft) only falls until it is within again, overdrafts apart.
+  pool shrank, or bytes were there already: an overdraft) only falls until it is within again, but for further overdrafts
+  and for one loan of work at a time.
 - The oversize reserve has one borrower at a time, overdrafts apart.
 """
 
@@ -40,7 +41,7 @@ class Watched(Ledger):
             return
         pool = self.pool
         above = ahead + work - pool
-        if above > 0:
+        if above > 0 and work > self.work_limit:  # who computes alone is served, so that what is ahead comes back
             assert ahead + work <= before[0] + before[1], f"lent {above} above the pool"
         if ahead > self.ahead_limit:
             assert ahead <= before[0], f"lent ahead {ahead} of {self.ahead_limit}"

@@ -1,4 +1,7 @@
-"""Laws of the runtime, over random trees on virtual time: live, bounded, right, and nothing left behind."""
+"""Laws of the runtime, over small trees on virtual time: live, bounded, right, and nothing left behind.
+
+Hypothesis draws these, so what breaks is made small; `test_laws.py` draws many more, of more kinds.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,7 @@ def _simulate(tree, **options):
     return run_virtual(main, on_step)
 
 
-@settings(max_examples=1_500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(trees, pools, pauses, st.booleans())
 def test_a_random_tree_ends_with_the_right_rows_and_nothing_lent(tree, pool, pause, parallel):
     """No hang (the loop raises), the ledger within its pool at every step, every row as without bounds."""
@@ -80,7 +83,7 @@ def test_a_random_tree_ends_with_the_right_rows_and_nothing_lent(tree, pool, pau
     assert counts == {value: n for value, n in sim.expected_counts(tree).items() if n}
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(trees, pools, st.integers(1, 6), pauses)
 def test_a_consumer_may_leave_at_any_batch(tree, pool, leave_after, pause):
     outcome = _simulate(tree, pool=pool, leave_after=leave_after, consumer_pause=pause)
@@ -88,7 +91,7 @@ def test_a_consumer_may_leave_at_any_batch(tree, pool, leave_after, pause):
     assert outcome.error is None
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(unary, max_size=5), sizes, st.integers(0, 13), pools, pauses)
 def test_a_failure_is_one_stage_failed_with_its_cause(operators, batch_sizes, fail_at, pool, pause):
     tree = sim.sequence([sim.Source(batch_sizes, 0.0, fail_at), *operators])
@@ -103,7 +106,7 @@ def test_a_failure_is_one_stage_failed_with_its_cause(operators, batch_sizes, fa
         assert outcome.error is None
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(trees, pools, st.integers(1, 400), pauses)
 def test_a_cancellation_at_any_step_leaves_nothing(tree, pool, step, pause):
     _cancel_at(tree, step, pool=pool, consumer_pause=pause)
