@@ -10,6 +10,7 @@ import functools
 import importlib
 import inspect
 import json
+import resource
 import sys
 import threading
 import time
@@ -21,8 +22,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-import psutil
 
 from benchmarks.catalogue import workload_named
 from benchmarks.child import load
@@ -95,19 +94,24 @@ class Clock:
 def main(workload: str, data: str, memory: str, how: str) -> None:
     load("brim")
     clocks = _put_clocks() if how == "metered" else {}
-    brim, process = workload_named(workload).engines["brim"], psutil.Process()
+    brim = workload_named(workload).engines["brim"]
     with TemporaryDirectory() as folder:
         job = Job(data, "", str(Path(folder) / "out"), memory, lambda _: None)
-        begun = process.cpu_times()
+        begun = _cpu_s()
         brim(job)
-        ended = process.cpu_times()
-    cpu = sum(ended[:4]) - sum(begun[:4])
+        cpu = _cpu_s() - begun
     each = _cost_of_a_clock()
     parts = {
         name: {"calls": clock.calls, "cpu_s": max(0, clock.ns - each * clock.calls) / 1e9}
         for name, clock in clocks.items()
     }
     print(json.dumps({"cpu_s": cpu, "parts": parts}))
+
+
+def _cpu_s() -> float:
+    """The processor time of this process and of the workers it has waited for."""
+    workers = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + workers.ru_utime + workers.ru_stime
 
 
 def _put_clocks() -> dict[str, Clock]:

@@ -25,9 +25,9 @@ SURVIVAL = """
 ## In a memory cgroup
 
 Each run in a memory cgroup of `memory` + what the bare process weighs after its imports + 32 MiB, sizes in MiB.
-*Growth* is Pss_Anon + Pss_Shmem of the process tree less the same after the imports, read by a process outside;
-*by the report* is the worst `report.peak_process_bytes`, and *differs* how far the two are apart in one run,
-both counted since the engine opened.
+*Growth* is Pss_Anon + Pss_Shmem of the process tree, read every 10 ms by a process outside, less the same when the
+engine opens (for peers: after the imports); *by the report* is the worst `report.peak_process_bytes`, *differs* how far
+the two are apart in one run.
 The peers have cgroups by the same rule, from their own bare weight.
 """
 SPEED = """

@@ -2,7 +2,8 @@
 
 The cgroup has `memory` + what the bare process weighs after its imports + 32 MiB. The bare weight is measured in a
 process that loads the engine and does nothing. Growth is read from outside, from a process that lives beyond the
-cgroup, by the metric of the budget: Pss_Anon + Pss_Shmem of the whole tree, less the same after the imports.
+cgroup, by the metric of the budget: Pss_Anon + Pss_Shmem of the whole tree, less the same when the pipeline was
+declared and its engine about to open (for peers: after the imports).
 Peers run in cgroups made by the same rule from their own bare weight.
 """
 
@@ -115,12 +116,13 @@ def _runs(plan: Plan, console: Console) -> list[Run]:
 def findings(done: Sequence[Run], memory: int) -> dict[str, Any]:
     """What the runs of one engine in its cgroup come to.
 
-    `differs` compares brim's own figure with the one from outside, both since its engine opened.
+    Growth is counted from the opening of the engine, where that is known, as brim's own figure is; `differs` compares
+    the two.
     `within` says whether brim's growth, by either figure, stayed within `memory` in every run; None where no run ended.
     """
     ended = [run for run in done if run.status == "ok"]
     told = [run for run in ended if run.said_growth]
-    grown = [run.peak_growth for run in ended]
+    grown = [run.peak_growth - run.open_growth for run in ended]
     said = [run.said_growth for run in told]
     differences = [difference(run.said_growth, run.peak_growth - run.open_growth) for run in told]
     return {
