@@ -4,23 +4,29 @@ Input    batches with a binary column
 Output   the same rows, with the column decompressed as `large_binary`, in pieces of about `piece_bytes`
 Order    kept
 Holds    one piece, and the value under way up to `max_bytes`; never a value larger than that
-Fails    `CorruptInput` for a value that cannot be decompressed, `LimitExceeded` for one that would pass `max_bytes`
+Fails    `CorruptInput` for a value that cannot be decompressed, `LimitExceeded` for one that would pass `max_bytes`,
+         `RowTooLarge` for one that would take more memory than a row may
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from brim.errors import CorruptInput, LimitExceeded, PlanError, SchemaMismatch
+from brim.errors import CorruptInput, LimitExceeded, PlanError, RowTooLarge, SchemaMismatch
 from brim.operators.binary_column import BinaryColumn
-from brim.operators.codecs import check_codec, chunks
+from brim.operators.codecs import check_codec
+from brim.operators.decompressors import Space, fill
+from brim.operators.frames import likely_size, told_size, window_bytes
+from brim.operators.protocol import Foreseen
 from brim.operators.row_place import row_of_batch
 from brim.sizes import MIB, owned
 
 MAX_BYTES = 256 * MIB
+_GUESS = 4
+_END_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class DecompressColumn:
         output: the column to append, or to replace where the batch has it.
         max_bytes: the most a value may decompress to.
         schema: what comes out; columns of the input that it lacks are left out.
+        most_bytes: what a row may take, its value included; more is refused.
     """
 
     codec: str
@@ -65,14 +72,30 @@ class DecompressColumn:
     output: str
     max_bytes: int
     schema: pa.Schema
+    most_bytes: int | None = None
 
     def push(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
         passing = batch.select([name for name in self.schema.names if name != self.output])
-        made, start = BinaryColumn(), 0
-        for row, value in enumerate(batch.column(self.column)):
-            for chunk in self._chunks(row, value):
-                made.extend(chunk)
-                if row > start and made.nbytes + passing.slice(start, row - start + 1).nbytes > piece_bytes:
+        values = batch.column(self.column)
+        likely = [self._likely(value) or 0 for value in values]
+        made, start = _column(likely or [0], piece_bytes), 0
+
+        def space(most: int) -> memoryview:
+            return made.space(most)
+
+        def full(row: int, more: int) -> bool:
+            others = passing.slice(start, row - start + 1).nbytes
+            return row > start and made.nbytes + more + others > piece_bytes
+
+        for row, value in enumerate(values):
+            if full(row, likely[row]):
+                piece, made = self._piece(passing.slice(start, row - start), made), _column(likely[row:], piece_bytes)
+                yield piece
+                del piece
+                start = row
+            for size in self._steps(row, value, space):
+                made.grow(size)
+                if full(row, 0):
                     rest = made.rest()
                     piece, made = self._piece(passing.slice(start, row - start), made), rest
                     yield piece
@@ -85,17 +108,48 @@ class DecompressColumn:
     def finish(self, piece_bytes: int) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - nothing is left
         yield from ()
 
-    def _chunks(self, row: int, value: pa.Scalar) -> Iterator[memoryview | pa.Buffer]:
-        """The value in steps; one empty step at its beginning, so that its row is weighed before it grows."""
-        yield memoryview(b"")
+    def within(self, row_bytes: int) -> DecompressColumn:
+        """This kernel, refusing values that would take more than `row_bytes`."""
+        return replace(self, most_bytes=row_bytes)
+
+    def foresee(self, batch: pa.RecordBatch) -> Foreseen:
+        """What the frames of the values in `batch` tell of pushing it; where they tell nothing, a guess."""
+        made, largest, work = 0, 0, 0
+        for value in batch.column(self.column):
+            if value.is_valid and len(view := _view(value)):
+                likely = self._likely(value)
+                made += _GUESS * len(view) if likely is None else likely
+                largest = max(largest, likely or 0)
+                work = max(work, window_bytes(self.codec, view))
+        passing = batch.select([name for name in self.schema.names if name != self.output]).nbytes
+        return Foreseen(passing + made + 8 * batch.num_rows, largest, min(work, self.most_bytes or work))
+
+    def _likely(self, value: pa.Scalar) -> int | None:
+        """What `value` will decompress to, as far as that is known and allowed."""
+        size = likely_size(self.codec, _view(value)) if value.is_valid else 0
+        return None if size is None else min(size, self.max_bytes, self.most_bytes or size)
+
+    def _steps(self, row: int, value: pa.Scalar, space: Space) -> Iterator[int]:
+        """The sizes of the steps in which the value is written; an empty value has none."""
         place = row_of_batch(row)
         try:
             if value.is_valid:
-                yield from chunks(self.codec, value.as_buffer(), self.max_bytes)
+                self._check(told_size(self.codec, _view(value)) or 0, window_bytes(self.codec, _view(value)))
+                whole = 0
+                for size in fill(self.codec, value.as_buffer(), space, self.max_bytes):
+                    whole += size
+                    self._check(whole, 0)
+                    yield size
+        except RowTooLarge as error:
+            raise RowTooLarge(f"{self.column}, {place}", error.needed_bytes, error.limit_bytes) from None
         except LimitExceeded as error:
             raise LimitExceeded(error.what, error.value, error.limit, f"{self.column}, {place}") from error
         except ValueError as error:
             raise CorruptInput(self.column, place, str(error)) from error
+
+    def _check(self, made: int, work: int) -> None:
+        if self.most_bytes is not None and min(made, self.max_bytes) + work > self.most_bytes:
+            raise RowTooLarge("", made + work, self.most_bytes)
 
     def _piece(self, passing: pa.RecordBatch, column: BinaryColumn) -> pa.RecordBatch:
         """The finished column beside its rows' other columns, which are copied where a slice would pin far more."""
@@ -103,3 +157,14 @@ class DecompressColumn:
         made = column.finish()
         arrays = [made if name == self.output else passing.column(name) for name in self.schema.names]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+
+def _column(likely: list[int], piece_bytes: int) -> BinaryColumn:
+    """A column with room for values of these sizes, as many as go into a piece, and for the step that finds the end."""
+    column = BinaryColumn()
+    column.reserve(max(likely[0], min(sum(likely), piece_bytes)) + _END_BYTES)
+    return column
+
+
+def _view(value: pa.Scalar) -> memoryview:
+    return memoryview(value.as_buffer()).cast("B")

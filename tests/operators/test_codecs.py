@@ -10,12 +10,14 @@ import zlib
 import brotli
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brim.errors import LimitExceeded, PlanError
-from brim.operators import codecs
-from brim.operators.codecs import CODECS, check_codec, chunks, compress, decompress, told_size
+from brim.operators import codecs, decompressors, frames
+from brim.operators.codecs import CODECS, check_codec, compress
+from brim.operators.decompressors import decompress, fill
+from brim.operators.frames import likely_size, told_size, window_bytes
 
 FOLLOWING = ("gzip", "zstd", "lz4", "brotli", "bz2", "xz")
 TEXT = b"fill memory to the brim and never over it. " * 1000
@@ -37,6 +39,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("codec", CODECS)
+@settings(deadline=None)  # 3 MB of xz take a while on a busy machine
 @given(data=st.binary(max_size=2000) | st.builds(bytes, st.integers(0, 3_000_000)))
 def test_what_is_compressed_comes_back(codec, data):
     packed = compress(codec, data)
@@ -104,11 +107,13 @@ def test_the_limit_is_exact(codec):
 @pytest.mark.parametrize("codec", [codec for codec in CODECS if codec != "bz2"])
 def test_a_bomb_stops_at_the_limit(codec):
     bomb = compress(codec, bytes(64 << 20))
+    pools, memory = [], memoryview(bytearray(1 << 20))
     tracemalloc.start()
     before, pool = tracemalloc.get_traced_memory()[0], pa.default_memory_pool().bytes_allocated()
-    pools = []
     with pytest.raises(LimitExceeded):
-        pools.extend(pa.default_memory_pool().bytes_allocated() for _ in chunks(codec, bomb, 4 << 20))
+        pools.extend(
+            pa.default_memory_pool().bytes_allocated() for _ in fill(codec, bomb, lambda most: memory[:most], 4 << 20)
+        )
     peak = tracemalloc.get_traced_memory()[1] - before
     tracemalloc.stop()
     dictionary = 8 << 20 if codec == "xz" else 0
@@ -155,7 +160,37 @@ def test_an_unknown_codec_is_refused_by_name():
         check_codec("rar")
 
 
-def test_the_doctests_hold():
-    failed, tried = doctest.testmod(codecs)
+@pytest.mark.parametrize("codec", ["gzip", "zstd", "lz4", "snappy"])
+def test_the_likely_size_is_the_size(codec):
+    for size in (0, 1, 70_000, 3_000_000):
+        likely = likely_size(codec, memoryview(compress(codec, bytes(size))))
+        assert likely in (size, None if codec == "lz4" else size)
+    assert likely_size("gzip", memoryview(b"<!DOCTYPE html><html>")) is None
+    assert likely_size("gzip", memoryview(b"\x1f\x8b" + b"\xff" * 20)) == 1032 * 22  # no more than deflate could hold
+
+
+def test_the_window_is_told_by_the_header():
+    large = bytes(range(256)) * 40_000
+    assert window_bytes("xz", memoryview(lzma.compress(large, preset=6))) == (8 << 20) + (512 << 10)
+    assert window_bytes("xz", memoryview(lzma.compress(large, preset=9))) == (64 << 20) + (512 << 10)
+    zstd = memoryview(compress("zstd", large))
+    assert 1 << 20 <= window_bytes("zstd", zstd) <= (16 << 20)
+    assert window_bytes("snappy", memoryview(compress("snappy", large))) == len(large)
+    for codec in CODECS:
+        assert window_bytes(codec, memoryview(b"")) >= 0
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@given(noise=st.binary(max_size=60))
+def test_any_bytes_tell_sizes_or_none(codec, noise):
+    for start in (b"", compress(codec, b"brim")[:20]):
+        view = memoryview(start + noise)
+        assert window_bytes(codec, view) >= 0
+        assert (likely_size(codec, view) or 0) >= (told_size(codec, view) or 0) * (codec != "gzip")
+
+
+@pytest.mark.parametrize("module", [codecs, decompressors, frames])
+def test_the_doctests_hold(module):
+    failed, tried = doctest.testmod(module)
     assert tried
     assert not failed

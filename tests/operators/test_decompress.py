@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit import run_operator
 
-from brim.errors import CorruptInput, LimitExceeded, PlanError, SchemaMismatch
+from brim.arrow_pool import arrow_pool
+from brim.errors import CorruptInput, LimitExceeded, PlanError, RowTooLarge, SchemaMismatch
+from brim.operators.binary_column import BinaryColumn
 from brim.operators.codecs import CODECS, compress
 from brim.operators.decompress import Decompress, DecompressColumn
 from brim.operators.transform import Transform
@@ -77,6 +79,64 @@ def test_a_row_beyond_the_limit_is_named():
     with pytest.raises(LimitExceeded, match="packed, row 1 of its batch: decompressed size") as failure:
         list(kernel("xz", max_bytes=1000).push(batch_of([bytes(1000), bytes(1001)], "xz"), 1 << 20))
     assert (failure.value.value, failure.value.limit) == (1001, 1000)
+
+
+def plain_only(codec="zstd", max_bytes=1 << 30):
+    return kernel(codec, max_bytes, pa.schema([("plain", pa.large_binary())]))
+
+
+@pytest.mark.parametrize("codec", ["gzip", "zstd", "snappy"])
+def test_what_a_batch_takes_is_foreseen(codec):
+    batch = batch_of([bytes(100_000), None, bytes(2_000_000)], codec)
+    foreseen = plain_only(codec).foresee(batch)
+    assert foreseen.made_bytes == 2_100_000 + 8 * 3
+    assert foreseen.row_bytes == 2_000_000
+    assert foreseen.held_bytes(1 << 16) == 2_000_000 + foreseen.work_bytes
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_value_that_would_take_too_much_memory_is_refused(codec):
+    values = [bytes(1000), bytes(40 << 20)]
+    one = plain_only(codec).within(24 << 20)
+    with pytest.raises(RowTooLarge) as failure:
+        list(one.push(batch_of(values, codec, pa.large_binary()), 1 << 20))
+    assert failure.value.place == "packed, row 1 of its batch"
+    assert failure.value.needed_bytes > 24 << 20
+    assert failure.value.limit_bytes == 24 << 20
+    assert [len(v.as_buffer()) for p in one.push(batch_of(values[:1], codec), 1 << 20) for v in p["plain"]] == [1000]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_bomb_is_stopped_before_its_memory_is_taken(codec):
+    batch, pool = batch_of([bytes(40 << 20)], codec, pa.large_binary()), arrow_pool()
+    before, most = pool.bytes_allocated(), 0
+
+    def space(size):
+        nonlocal most
+        most = max(most, pool.bytes_allocated() - before)
+        return made.space(size)
+
+    made, one = BinaryColumn(), plain_only(codec).within(16 << 20)
+    with pytest.raises(RowTooLarge):
+        for size in one._steps(0, batch["packed"][0], space):
+            made.grow(size)
+    assert most < 28 << 20  # what is refused, and half as much while the buffer grows
+
+
+def test_a_size_that_is_known_is_taken_once():
+    batch, pool = batch_of([bytes(5_000_000)] * 3, "gzip"), arrow_pool()
+    before = pool.total_bytes_allocated()
+    pieces = list(plain_only("gzip").push(batch, 1 << 24))
+    assert [piece.num_rows for piece in pieces] == [3]
+    assert pool.total_bytes_allocated() - before < 15_100_000
+    assert held_bytes(pieces[0]) < 15_100_000
+
+
+def test_a_size_that_lies_is_found_out():
+    lying = bytearray(compress("gzip", bytes(300_000)))
+    lying[-4:] = (5).to_bytes(4, "little")
+    with pytest.raises(CorruptInput, match="not readable as gzip"):
+        list(plain_only("gzip").push(pa.record_batch({"packed": pa.array([bytes(lying)])}), 1 << 20))
 
 
 def test_a_column_may_be_replaced():

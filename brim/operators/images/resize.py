@@ -3,8 +3,8 @@
 Images that shrink to about half or less are averaged by area, others by a cubic of the pixels around, larger ones are
 interpolated (`filter_for` has the figures). One channel or three go through fast_image_resize where it is installed
 (cykooz-resizer, of the extra ``images``), which has vector code for that; the others, whose colours are weighed by
-their alpha channel, and all where it is not, through Pillow. Both compute the same, up to 1 of 255 (the cubic differs
-more where it overshoots black or white).
+their alpha channel, and all where it is not, through Pillow. Both compute the same: of the values of a photograph 99 %
+differ by at most 1 of 255, the others lie where a filter's edge meets a pixel, or where the cubic overshoots.
 
 A photograph of 1280 x 853 made 224 x 224 takes 1.7 ms of a processor: 1.5 to decode it to one half, 0.2 to resize it.
 Through Pillow alone it is 2.2; whole instead of halved, 5. That decode changes the result less (40 dB) than another
