@@ -22,11 +22,13 @@ from anyio.abc import TaskGroup
 
 from brim.errors import BrimError, PlanError
 from brim.io import machine
+from brim.io.allocators import keep_pages_briefly
 from brim.io.object_stores.storage import StorageLike, storage_rules
 from brim.io.spill_folder import SpillFolder
 from brim.io.transfers.stores import open_stores
 from brim.io.workers.pools import open_pools
 from brim.limits import Limits
+from brim.operators.protocol import Stores
 from brim.pipeline.allot import OVERSIZE_SHARE, pad_bytes
 from brim.pipeline.batches import Batches, collect, drain
 from brim.pipeline.job import Job
@@ -190,6 +192,7 @@ class Engine:
     async def _live(self, opened: anyio.Event) -> None:
         """The root task: holds everything open until it is told to close."""
         try:
+            keep_pages_briefly(self.limits.memory)
             looks = TreeLooks()
             start = (await looks()).now
             async with self._open_world() as shared, anyio.create_task_group() as tasks:
@@ -252,6 +255,11 @@ class Engine:
         if self._shared is None or self._tasks is None or self._closing.is_set():
             raise BrimError("the engine is not open: use `async with brim.Engine(...) as engine`")
         return self._shared
+
+    @property
+    def stores(self) -> Stores:
+        """What URLs are opened with."""
+        return self._opened().world.stores
 
     def begin(self, pipeline: Pipeline) -> Job:
         """Start a run of `pipeline` in the engine's task group; the job tells how it goes."""

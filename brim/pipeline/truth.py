@@ -65,6 +65,8 @@ class Truth:
     peak: int = 0
     _drift: Drift = field(default_factory=Drift)
     _pressure: Pressure = field(init=False)
+    _told_level: Level = Level.CALM
+    _told_level_at: float = float("-inf")
     _told_cut: int = 0
     _told_at: float = float("-inf")
     _gave_back_at: float = float("-inf")
@@ -85,16 +87,24 @@ class Truth:
         self._take(await self.read())
 
     def _take(self, seen: TreeBytes) -> None:
-        kept, now, before = self.kept(), self.clock.now(), self._pressure.level
+        kept, now = self.kept(), self.clock.now()
         self.growth, peak = seen.now - self.start - kept, seen.peak - self.start - kept
         self.peak = max(self.peak, peak)
         self.on_look(self.growth, peak)
         cut = self._drift.look(now, self.growth, self.ledger.used + pad_bytes(self.memory))
         level = self._pressure.look(self.growth)
         self.ledger.adjust(cut=cut, ahead_paused=level >= Level.PAUSE_SOURCES)
-        if level > before:
-            self.tell("memory.shrink", self._fields(level=int(level)))
+        self._tell_level(now, level)
         self._tell_drift(now)
+
+    def _tell_level(self, now: float, level: Level) -> None:
+        """Tell of a level that was reached, once a second at most: allocators make a tree flap about a threshold."""
+        if level > self._told_level and now - self._told_level_at >= TELL_S:
+            self._told_level_at = now
+            self.tell("memory.shrink", self._fields(level=int(level)))
+        elif level >= self._told_level:
+            return
+        self._told_level = level
 
     def _tell_drift(self, now: float) -> None:
         """Tell of a drift that changed by much, once a second at most."""
