@@ -13,7 +13,7 @@ import pyarrow as pa
 from brim.errors import ObjectMissing, PlanError
 from brim.io.files.columns import check_selection
 from brim.io.files.corrupt_input import reading
-from brim.io.files.paths import Paths, walk_files
+from brim.io.files.paths import DataFile, Paths, any_remote, walk_files
 from brim.io.files.pieces import pieces
 from brim.io.scan import Batches, Scan
 from brim.operators.expressions.tree import Tree
@@ -25,15 +25,12 @@ LISTED = pa.schema([("path", pa.string()), ("size", pa.int64()), ("modified", pa
 _ROWS = 4096
 
 
-def files_source(path: Paths, *, storage: object = None) -> FilesSource:
+def files_source(path: Paths) -> FilesSource:
     """The files of a path, a list, a folder (at any depth, hidden ones left out) or a glob, in order of their names.
 
-    `ObjectMissing` or `PlanError` now, when there is none.
+    `ObjectMissing` or `PlanError` now, when there is none; for URLs of object stores, when it runs.
     """
-    if storage is not None:
-        raise PlanError(f"{NAME}: storage= is for object stores, and {NAME} takes local paths and file:// URLs")
-    first = next(walk_files(path, NAME), None)
-    if first is None:
+    if not any_remote(path) and next(walk_files(path, NAME), None) is None:
         raise PlanError(f"{NAME}: an empty list of paths; name a file, a folder or a glob")
     one = path if isinstance(path, str | Path) else f"{len(path)} paths"
     return FilesSource(path, str(one), LISTED)
@@ -88,13 +85,16 @@ class FilesSource:
         """The files, some at a time; one that is gone when its turn comes is left out."""
         with reading(self.place, "the folder"):
             files = walk_files(self.path, NAME)
-            while found := [file.path for file in islice(files, _ROWS)]:
-                rows = [row for path in found if (row := _describe(path)) is not None]
+            while found := list(islice(files, _ROWS)):
+                rows = [row for file in found if (row := _describe(file)) is not None]
                 batch = pa.RecordBatch.from_pylist(rows, schema=LISTED)
                 yield from pieces(batch.select(self.schema.names), batch_bytes)
 
 
-def _describe(path: str) -> dict[str, object] | None:
+def _describe(file: DataFile) -> dict[str, object] | None:
+    path, listed = file.path, file.listed
+    if listed is not None:
+        return {"path": path, "size": listed.size, "modified": listed.modified}
     try:
         with reading(path, "its status"):
             status = Path(path).stat()

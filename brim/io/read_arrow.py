@@ -34,11 +34,10 @@ def arrow_files_source(
     schema: pa.Schema | None = None,
     trusted: bool = False,
     on_error: OnError = "raise",
-    storage: object = None,
 ) -> FileSource:
     """Arrow IPC files or streams; the first file decides the columns, the others are checked when they are opened."""
     look = find_files if schema is None else find_files_or_later
-    files = look(path, NAME, SUFFIXES, storage)
+    files = look(path, NAME, SUFFIXES)
     whole = plain_schema(schema) if schema is not None else _look(next(iter(files)).path)
     return file_source(NAME, files, ArrowReader(trusted), whole, columns=columns, on_error=on_error)
 

@@ -14,7 +14,7 @@ from brim.io.files.corrupt_input import reading
 from brim.io.files.file_source import FileSource, Wanted, file_source
 from brim.io.files.lines import BLOCK_BYTES, LINE_BYTES_MAX, LongLine, read_lines
 from brim.io.files.open_file import file_size, open_file
-from brim.io.files.paths import Paths, find_files
+from brim.io.files.paths import Paths, any_remote, find_files, find_files_or_later
 from brim.io.scan import Batches, Need
 from brim.io.source import OnError
 
@@ -34,7 +34,6 @@ def text_source(
     whole_files: bool = False,
     columns: Sequence[str] | None = None,
     on_error: OnError = "raise",
-    storage: object = None,
 ) -> FileSource:
     """Lines without their ends in the column ``text``; with `whole_files` rows ``path, text``, one a file.
 
@@ -47,7 +46,8 @@ def text_source(
         raise PlanError(f"{NAME}: there is no encoding {encoding!r}") from error
     if known.startswith(("utf-16", "utf-32")) and not whole_files:
         raise PlanError(f"{NAME}: lines of {known} cannot be told apart; use whole_files=True")
-    files = find_files(path, NAME, SUFFIXES, storage)
+    look = find_files_or_later if any_remote(path) else find_files
+    files = look(path, NAME, SUFFIXES)
     schema = _WHOLE if whole_files else _LINES
     reader = TextReader(known, whole_files)
     return file_source(NAME, files, reader, schema, columns=columns, on_error=on_error)

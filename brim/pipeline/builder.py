@@ -27,6 +27,7 @@ from brim.pipeline.batches import Batches
 from brim.pipeline.blocking import BlockingBatches
 from brim.pipeline.explain import explain
 from brim.pipeline.expr import Expr, WhenThen, tree_of
+from brim.pipeline.later_source import needs_look
 from brim.pipeline.nodes import (
     Aggregate,
     Concat,
@@ -259,7 +260,17 @@ class Pipeline:
         """All rows as lists of Python values by column. Blocks."""
         return dict(self.collect_blocking(**settings).to_pydict())
 
+    async def resolve(self, *, engine: Engine | None = None) -> Pipeline:
+        """The same pipeline, with sources in object stores looked at, so that their columns are known.
+
+        In a running event loop; elsewhere the first step that needs the columns looks by itself. With `engine` its
+        connections and options are used.
+        """
+        return Pipeline(await running.resolve(self, engine))
+
     def __repr__(self) -> str:
+        if needs_look(self.node):
+            return f"<Pipeline {self.node.id}: columns not looked at yet>"
         columns = ", ".join(f"{field.name}: {field.type}" for field in self.schema)
         return f"<Pipeline {self.node.id}: {columns}>"
 

@@ -29,6 +29,7 @@ from brim.io.transfers.stores import open_stores
 from brim.io.workers.pools import open_pools
 from brim.limits import Limits
 from brim.operators.protocol import Stores
+from brim.operators.protocol import Stores
 from brim.pipeline.allot import OVERSIZE_SHARE, pad_bytes
 from brim.pipeline.batches import Batches, collect, drain
 from brim.pipeline.job import Job
@@ -255,6 +256,11 @@ class Engine:
         if self._shared is None or self._tasks is None or self._closing.is_set():
             raise BrimError("the engine is not open: use `async with brim.Engine(...) as engine`")
         return self._shared
+
+    @property
+    def stores(self) -> Stores:
+        """What URLs are opened with."""
+        return self._opened().world.stores
 
     @property
     def stores(self) -> Stores:

@@ -17,6 +17,7 @@ import anyio.lowlevel
 import pyarrow as pa
 
 from brim.errors import BrimError
+from brim.pipeline.later_source import needs_look, resolve
 from brim.pipeline.nodes import Node, Write
 from brim.pipeline.observer import Observer
 from brim.pipeline.outlast import outlast
@@ -61,6 +62,8 @@ class Job:
         plan: Plan | None = None
         try:
             with self._scope:
+                if needs_look(self.node):
+                    self.node = await resolve(self.node, self.shared.world.stores)
                 plan = await self.shared.admit(self.node)
                 self.run = Run(plan, self.shared.world, self.observer.fact, self.observer.tick, alone=self.shared.alone)
                 self.observer.begin(self.run)

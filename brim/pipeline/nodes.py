@@ -44,12 +44,18 @@ class Scan:
 
     id: str
     source: Source
-    schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
-        if not self.source.schema.names:
+        if not getattr(self.source, "later", False):
+            assert self.schema is not None
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The source's; one that was not looked at yet is now."""
+        schema = self.source.schema
+        if not schema.names:
             raise PlanError(f"{self.id}: {self.source.place} has no columns, and so no rows to run with")
-        _set(self, self.source.schema)
+        return schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ import pyarrow as pa
 from brim.errors import PlanError
 from brim.io.object_stores.storage import StorageLike
 from brim.limits import Limits
-from brim.pipeline import batches
+from brim.pipeline import batches, later_source
 from brim.pipeline.batches import Batches
 from brim.pipeline.blocking import BlockingBatches, block_on
 from brim.pipeline.engine import Engine, limits_of
+from brim.pipeline.nodes import Node
 from brim.pipeline.progress import Wanted
 from brim.pipeline.report import Report
 
@@ -58,6 +59,11 @@ def stream(pipeline: Pipeline, engine: Engine | None, settings: Settings) -> Bat
     return Batches(pipeline, engine)
 
 
+async def resolve(pipeline: Pipeline, engine: Engine | None) -> Node:
+    """The tree of `pipeline` with its sources looked at."""
+    return await later_source.resolve(pipeline.node, None if engine is None else engine.stores)
+
+
 async def run(pipeline: Pipeline, engine: Engine | None, settings: Settings) -> Report:
     """Run to the end; rows that no sink takes are counted and dropped."""
     return await batches.drain(stream(pipeline, engine, settings))
@@ -97,6 +103,8 @@ def show(pipeline: Pipeline, rows: int) -> None:
 
 def as_html(pipeline: Pipeline) -> str:
     """The columns of a pipeline for a notebook; nothing is run."""
+    if later_source.needs_look(pipeline.node):
+        return f"<p>{escape(repr(pipeline))}</p>"
     rows = "".join(
         f"<tr><td>{escape(field.name)}</td><td>{escape(str(field.type))}</td></tr>" for field in pipeline.schema
     )

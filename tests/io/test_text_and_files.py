@@ -84,8 +84,8 @@ def test_files_are_listed_with_size_and_time(tmp_path):
         files_source(tmp_path / "nowhere")
     with pytest.raises(PlanError, match="no file matches"):
         files_source(f"{tmp_path}/*.jpg")
-    with pytest.raises(PlanError, match="gs://"):
-        files_source("gs://bucket")
+    with pytest.raises(PlanError, match="ftp://"):
+        files_source("ftp://host/a")
 
 
 def write(folder, names, data, mode="create"):

@@ -54,7 +54,6 @@ def csv_source(
     null_values: Sequence[str] = NULL_VALUES,
     quoting: bool = True,
     on_error: OnError = "raise",
-    storage: object = None,
 ) -> FileSource:
     """CSV in UTF-8, with quoted values that may hold line ends; a row is at most 1 MiB.
 
@@ -68,7 +67,6 @@ def csv_source(
         quoting: whether ``"`` quotes.
         on_error: ``"skip"`` leaves out rows with too few or too many values and counts them. A value that does not fit
             its type ends its file, the rest of which is skipped.
-        storage: for object stores, which this reader does not take yet.
 
     Raises:
         CorruptInput: the file has no header, or is no text in UTF-8.
@@ -76,7 +74,7 @@ def csv_source(
     """
     check_delimiter(delimiter, NAME)
     look = find_files if schema is None else find_files_or_later
-    files = look(path, NAME, SUFFIXES, storage)
+    files = look(path, NAME, SUFFIXES)
     names = tuple(schema.names) if schema is not None and not header else ()
     reader = CsvReader(delimiter, header, tuple(null_values), quoting, names)
     stored = plain_schema(schema) if schema is not None else reader.look(next(iter(files)).path, on_error)

@@ -16,7 +16,7 @@ from brim.events import RowsFailed
 from brim.io.files.columns import check_selection
 from brim.io.files.corrupt_input import beside
 from brim.io.files.hive import partition_schema, partition_values
-from brim.io.files.paths import DataFile, Files, describe_files
+from brim.io.files.paths import DataFile, Files, describe_files, window_bytes
 from brim.io.files.pieces import pieces
 from brim.io.scan import Batches, Scan
 from brim.io.source import OnError
@@ -70,6 +70,7 @@ class FileSource:
     columns: tuple[str, ...]
     on_error: OnError = "raise"
     limit: int | None = None
+    windows_bytes: int = 0
 
     @property
     def place(self) -> str:
@@ -89,7 +90,7 @@ class FileSource:
 
     @property
     def decoder_bytes(self) -> int:
-        return self.reader.decoder_bytes
+        return self.reader.decoder_bytes + self.windows_bytes
 
     @property
     def one_by_one(self) -> bool:
@@ -124,7 +125,8 @@ def file_source(
     """A source of `files`, which hold the columns `stored`, and more in their Hive folders."""
     parts = partition_schema(files, name)
     whole = pa.schema([*(item for item in stored if item.name not in parts.names), *parts])
-    source = FileSource(name, files, reader, whole, parts, tuple(whole.names), on_error)
+    windows = window_bytes(files)
+    source = FileSource(name, files, reader, whole, parts, tuple(whole.names), on_error, windows_bytes=windows)
     return source if columns is None else source.with_columns(tuple(columns))
 
 

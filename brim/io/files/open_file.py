@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from brim.errors import PlanError
+from brim.io.object_stores.objects import StoredObject
 
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
@@ -26,6 +27,9 @@ class Opener(Protocol):
 
     def size(self, url: str) -> int:
         """How many bytes the object has."""
+
+    def find(self, url: str, suffixes: tuple[str, ...]) -> Iterator[list[StoredObject]]:
+        """The objects meant by a URL, a folder's or a glob, some at a time in the order of the store."""
 
 
 _OPENER: ContextVar[Opener | None] = ContextVar("brim_opener", default=None)

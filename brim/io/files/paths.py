@@ -3,6 +3,7 @@
 - a file is itself, whatever its name
 - a folder is every file of the format below it; names that begin with ``.`` or ``_`` are left out
 - a glob is what matches it; ``**`` is any depth
+- URLs of object stores are read in the same way, their keys as paths
 - ``key=value`` folders below the folder that was named, or below a glob's fixed part, are Hive partitions
 """
 
@@ -13,11 +14,18 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, takewhile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from brim.errors import ObjectMissing, PlanError
+from brim.io.files.open_file import current_opener, is_remote
+from brim.io.object_stores.listing import folder_of, is_glob
+from brim.io.object_stores.object_url import SCHEMES, is_object_url, object_url
+from brim.io.object_stores.objects import StoredObject
+from brim.io.object_stores.ranged_file import WINDOWS_BYTES
+from brim.operators.safe_url import safe_url
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -29,10 +37,11 @@ _MAGIC = re.compile(r"[*?\[]")
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A file, and the values that its Hive folders give its rows."""
+    """A file, the values that its Hive folders give its rows, and what a store's list said of it."""
 
     path: str
     partition: tuple[tuple[str, str | None], ...] = ()
+    listed: StoredObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +59,27 @@ class LaterFiles:
 Files = tuple[DataFile, ...] | LaterFiles
 
 
-def find_files_or_later(path: Paths, reader: str, suffixes: tuple[str, ...], storage: object = None) -> Files:
-    """As `find_files`; what is not there yet is looked for when it is read, for readers that were told the schema."""
+def find_files_or_later(path: Paths, reader: str, suffixes: tuple[str, ...]) -> Files:
+    """As `find_files`, for readers that were told the schema.
+
+    What is not there yet, and what is in an object store, is looked for when it is read.
+    """
+    if any_remote(path):
+        return LaterFiles(path, reader, suffixes)
     try:
-        return find_files(path, reader, suffixes, storage)
+        return find_files(path, reader, suffixes)
     except (ObjectMissing, PlanError):
-        if storage is not None:
-            raise
-        local_paths(path, reader)
+        _check_paths(path, reader)
         return LaterFiles(path, reader, suffixes)
 
 
-def find_files(path: Paths, reader: str, suffixes: tuple[str, ...], storage: object = None) -> tuple[DataFile, ...]:
+def find_files(path: Paths, reader: str, suffixes: tuple[str, ...]) -> tuple[DataFile, ...]:
     """The files meant by `path`, in the order of the list, each folder and glob sorted.
 
     Raises:
         ObjectMissing: a file, or a folder, that is not there.
         PlanError: nothing matches, or the path is of a kind that `reader` does not take.
     """
-    if storage is not None:
-        raise PlanError(f"{reader}: storage= is for object stores, and {reader} takes local paths and file:// URLs")
     found = tuple(walk_files(path, reader, suffixes))
     if not found:
         raise PlanError(f"{reader}: an empty list of paths; name a file, a folder or a glob")
@@ -78,14 +88,33 @@ def find_files(path: Paths, reader: str, suffixes: tuple[str, ...], storage: obj
 
 def walk_files(path: Paths, reader: str, suffixes: tuple[str, ...] = ()) -> Iterator[DataFile]:
     """As `find_files`, one by one while folders are read."""
-    for one in local_paths(path, reader):
-        yield from _expand(one, reader, suffixes)
+    for one in _check_paths(path, reader):
+        if is_object_url(one):
+            yield from _expand_url(one, reader, suffixes)
+        else:
+            yield from _expand(one, reader, suffixes)
 
 
-def local_paths(path: Paths, reader: str) -> list[str]:
-    """Each of the paths given, as `local_path`."""
-    given = [path] if isinstance(path, str | os.PathLike) else list(path)
-    return [local_path(one, reader) for one in given]
+def any_remote(path: Paths) -> bool:
+    """Whether some of the paths given are URLs of object stores."""
+    return any(map(is_object_url, _each(path)))
+
+
+def _each(path: Paths) -> Sequence[str | Path]:
+    return [path] if isinstance(path, str | os.PathLike) else list(path)
+
+
+def _check_paths(path: Paths, reader: str) -> list[str]:
+    """Each of the paths given: URLs of object stores as they are, others as `local_path`."""
+    return [_check_url(one, reader) if is_object_url(one) else local_path(one, reader) for one in _each(path)]
+
+
+def _check_url(url: str | Path, reader: str) -> str:
+    try:
+        object_url(str(url))
+    except ValueError as error:
+        raise PlanError(f"{reader}: {safe_url(str(url))}: {error}") from None
+    return str(url)
 
 
 def local_path(path: str | Path, reader: str) -> str:
@@ -98,7 +127,8 @@ def local_path(path: str | Path, reader: str) -> str:
     if _SCHEME.match(text):
         parts = urlsplit(text)
         if parts.scheme.lower() != "file" or parts.netloc not in ("", "localhost"):
-            raise PlanError(f"{reader} takes local paths and file:// URLs, not {parts.scheme}://")
+            known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+            raise PlanError(f"{reader} takes local paths and file://, {known} URLs, not {parts.scheme}://")
         return url2pathname(parts.path)
     return str(Path(text).expanduser())
 
@@ -110,15 +140,38 @@ def describe_files(files: Files) -> str:
     '2 files under data/'
     """
     if isinstance(files, LaterFiles):
-        return f"{files.path} (not there yet)"
+        return f"{files.path}" if any_remote(files.path) else f"{files.path} (not there yet)"
     if len(files) == 1:
         return files[0].path
-    folder = os.path.commonpath([str(Path(file.path).parent) for file in files]) if _comparable(files) else ""
+    folder = _common_folder(files)
     return f"{len(files)} files under {folder}/" if folder else f"{len(files)} files"
 
 
-def _comparable(files: Sequence[DataFile]) -> bool:
-    return len({Path(file.path).is_absolute() for file in files}) == 1
+def _common_folder(files: Sequence[DataFile]) -> str:
+    if all(is_object_url(file.path) for file in files):
+        levels = zip(*(file.path.split("/")[:-1] for file in files), strict=False)
+        return "/".join(level[0] for level in takewhile(lambda level: len(set(level)) == 1, levels))
+    comparable = len({Path(file.path).is_absolute() for file in files}) == 1
+    return os.path.commonpath([str(Path(file.path).parent) for file in files]) if comparable else ""
+
+
+def window_bytes(files: Files) -> int:
+    """What reading one of `files` holds of its object, where some are objects of stores."""
+    remote = any_remote(files.path) if isinstance(files, LaterFiles) else any(is_remote(file.path) for file in files)
+    return WINDOWS_BYTES if remote else 0
+
+
+def _expand_url(url: str, reader: str, suffixes: tuple[str, ...]) -> Iterator[DataFile]:
+    """The objects that `url` means, in the order of the store, which is that of their keys."""
+    folder, found = folder_of(url), None
+    for found in chain.from_iterable(current_opener(url).find(url, suffixes)):
+        below = found.url.removeprefix(folder) if found.url.startswith(folder) else ""
+        yield DataFile(found.url, tuple(_hive_values(below.split("/")[:-1])), found)
+    if found is None:
+        what = (
+            "matches" if is_glob(url) else f"that ends in {' or '.join(suffixes)} is below" if suffixes else "is below"
+        )
+        raise PlanError(f"{reader}: no object {what} {safe_url(url)}")
 
 
 def _expand(path: str, reader: str, suffixes: tuple[str, ...]) -> Iterator[DataFile]:

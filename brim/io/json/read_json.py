@@ -40,7 +40,6 @@ def json_source(
     schema: pa.Schema | None = None,
     on_error: OnError = "raise",
     sample_bytes: int = SAMPLE_BYTES,
-    storage: object = None,
 ) -> FileSource:
     """JSON lines; without `schema` the types are those of the first `sample_bytes` of the first file that has rows.
 
@@ -53,7 +52,7 @@ def json_source(
         LimitExceeded: a line of more than 64 MiB, nesting beyond 128, more than 10,000 columns.
     """
     look = find_files if schema is None else find_files_or_later
-    files = look(path, NAME, SUFFIXES, storage)
+    files = look(path, NAME, SUFFIXES)
     if schema is None:
         stored = _sample(tuple(files), on_error, sample_bytes)
     else:

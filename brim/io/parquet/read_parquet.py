@@ -19,7 +19,16 @@ from brim.io.files.corrupt_input import beside, reading
 from brim.io.files.hive import partition_schema, partition_values
 from brim.io.files.normalise import check_fields, conform, plain_schema
 from brim.io.files.open_file import open_file
-from brim.io.files.paths import DataFile, Files, LaterFiles, Paths, describe_files, find_files, find_files_or_later
+from brim.io.files.paths import (
+    DataFile,
+    Files,
+    LaterFiles,
+    Paths,
+    describe_files,
+    find_files,
+    find_files_or_later,
+    window_bytes,
+)
 from brim.io.files.pieces import pieces
 from brim.io.parquet.parquet_file import open_parquet
 from brim.io.parquet.parquet_footer import Footer, open_footer
@@ -45,7 +54,6 @@ def parquet_source(
     schema: pa.Schema | None = None,
     trusted: bool = False,
     on_error: OnError = "raise",
-    storage: object = None,
 ) -> ParquetSource:
     """Files of Apache Parquet; `schema` keeps them closed until they are read.
 
@@ -54,11 +62,12 @@ def parquet_source(
         SchemaMismatch: two files do not agree, or a file and `schema`.
     """
     look = find_files if schema is None else find_files_or_later
-    files = look(path, NAME, SUFFIXES, storage)
+    files = look(path, NAME, SUFFIXES)
     parts = partition_schema(files, NAME)
     looked = _Look(plain_schema(schema), (), None) if schema is not None else _look(tuple(files), on_error)
     whole = pa.schema([*(item for item in looked.schema if item.name not in parts.names), *parts])
     source = ParquetSource(files, whole, parts, tuple(whole.names), looked.pages, trusted, on_error, looked.rows)
+    source = replace(source, windows_bytes=window_bytes(files))
     return source if columns is None else source.with_columns(check_selection(columns, whole, NAME))
 
 
@@ -72,6 +81,7 @@ class ParquetSource:
         parts: the columns of Hive folders.
         columns: those that are selected.
         pages: decoder bytes by column, told from the first row group.
+        windows_bytes: what an open file holds of its object, where files are in an object store.
     """
 
     files: Files
@@ -84,6 +94,7 @@ class ParquetSource:
     rows: int | None = None
     limit: int | None = None
     predicates: tuple[Tree, ...] = ()
+    windows_bytes: int = 0
 
     @property
     def name(self) -> str:
@@ -109,7 +120,8 @@ class ParquetSource:
     @property
     def decoder_bytes(self) -> int:
         known = dict(self.pages)
-        return sum(known.get(name, 2 * PAGE_BYTES + BUFFER_BYTES) for name in self.stored_columns)
+        pages = sum(known.get(name, 2 * PAGE_BYTES + BUFFER_BYTES) for name in self.stored_columns)
+        return pages + self.windows_bytes
 
     @property
     def one_by_one(self) -> bool:
@@ -262,7 +274,7 @@ class RowGroup:
 
     @property
     def decoder_bytes(self) -> int:
-        return self.size.decoder_bytes
+        return self.size.decoder_bytes + self.source.windows_bytes
 
     @property
     def place(self) -> str:

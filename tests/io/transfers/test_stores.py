@@ -13,7 +13,7 @@ from brim.operators.protocol import TransferOptions
 
 def test_stores_are_found_by_scheme_and_others_are_named():
     store = FileStore(RealThreads())
-    stores = Stores({"https": store, "file": store})
+    stores = Stores({"https": store, "file": store}, objects=None)
     assert stores.store("FILE:///a") is store
     for url in ("ftp://u:secret@host/a?token=x", "no url", "", "file:/a"):
         with pytest.raises(PlanError, match=r"https://, file://") as caught:
