@@ -56,6 +56,9 @@ class Explode:
             return
         schema = exploded_schema(batch.schema, self.columns)
         explosion = _Explosion(batch, [_Lists(batch.column(name)) for name in self.columns], self.columns)
+        if explosion.is_dense and sum(lists.seen.nbytes for lists in explosion.lists) <= piece_bytes:
+            yield explosion.piece(schema, 0, explosion.rows)
+            return
         for start, stop in ranges(explosion.rows, explosion.bytes_before(), piece_bytes):
             yield explosion.piece(schema, start, stop)
 
@@ -74,6 +77,21 @@ class _Lists:
             self.starts = (np.arange(len(array), dtype=np.int64) + array.offset) * array.type.list_size
         else:
             self.starts = array.offsets.to_numpy(zero_copy_only=False)[:-1].astype(np.int64)
+
+    @cached_property
+    def is_dense(self) -> bool:
+        """Whether every list has values, and lies right behind the one before."""
+        ends = self.starts + self.counts
+        return bool(self.counts.all() and (self.starts[1:] == ends[:-1]).all())
+
+    @property
+    def seen(self) -> pa.Array:
+        """All values that dense lists have."""
+        return self.values.slice(int(self.starts[0]), int(self.counts.sum()))
+
+    def between(self, start: int, stop: int) -> pa.Array:
+        """The values from `start` to `stop` of all that dense lists have."""
+        return _owned(self.values.slice(int(self.starts[0]) + start, stop - start))
 
     def take(self, rows: Any, places: Any) -> pa.Array:
         """The value at `places` of the lists in `rows`; null where the list has none."""
@@ -111,6 +129,11 @@ class _Explosion:
         """For each row, the rows that have come when it is done."""
         return np.cumsum(self.counts)
 
+    @cached_property
+    def is_dense(self) -> bool:
+        """Whether the rows that come are just the values, in their order."""
+        return self.batch.num_columns == len(self.columns) and all(lists.is_dense for lists in self.lists)
+
     @property
     def rows(self) -> int:
         """All rows that come."""
@@ -137,6 +160,10 @@ class _Explosion:
 
     def piece(self, schema: pa.Schema, start: int, stop: int) -> pa.RecordBatch:
         """The rows that come, from `start` to `stop`."""
+        if self.is_dense:
+            dense = dict(zip(self.columns, self.lists, strict=True))
+            arrays = [dense[name].between(start, stop) for name in schema.names]
+            return pa.RecordBatch.from_arrays(arrays, schema=schema)
         first, last = np.searchsorted(self.ends, [start, stop - 1], side="right")
         counts = self.counts[first : last + 1].copy()
         counts[-1] -= self.ends[last] - stop

@@ -24,10 +24,10 @@ from brim.operators.inflation import Inflation
 from brim.operators.ordered import Ordered
 from brim.operators.protocol import ForeseeingKernel, Foreseen, Inbox, Kernel, KernelFactory, Loan, Outbox, Stage
 from brim.operators.row_place import in_input
-from brim.sizes import KIB, held_bytes, owned
+from brim.sizes import KIB, MIB, held_bytes, owned
 
-SMALL_SHARE = 8
-"""A batch below this part of `batch_bytes` costs more to pass on than to copy."""
+SMALL_SHARE, SMALL_BYTES = 4, MIB
+"""A batch below this part of `batch_bytes`, and below so much, costs more to pass on than to copy."""
 
 UNCOUNTED_BYTES = 64 * KIB
 """What a call may take without asking: lists of buffers, scalars, the ends of pages."""
@@ -59,18 +59,14 @@ class Transform:
         if isinstance(kernel, ForeseeingKernel):
             kernel = kernel.within(stage.memory.row_limit)
         work_limit = max(stage.batch_bytes, stage.memory.work_limit // stage.threads.count)
-        small = stage.batch_bytes // SMALL_SHARE if self.joins else 0
+        small = min(SMALL_BYTES, stage.batch_bytes // SMALL_SHARE) if self.joins else 0
         bridge = _Bridge(kernel, outbox, stage, Inflation(stage.batch_bytes, work_limit), small)
         async with Ordered(several, bridge.make_first, bridge.send) as window:
             async for batch in inbox:
-                await bridge.push(await bridge.joined(batch, inbox), window)
+                await bridge.push(bridge.joined(batch, inbox), window)
                 if getattr(kernel, "done", False):
                     return
             await bridge.finish(window)
-
-
-def _concatenated(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return pa.concat_batches(batches, memory_pool=arrow_pool())
 
 
 @dataclass(eq=False, slots=True)
@@ -84,16 +80,13 @@ class _Bridge:
     small_bytes: int
     rows: int = 0
 
-    async def joined(self, batch: pa.RecordBatch, inbox: Inbox) -> pa.RecordBatch:
-        """`batch`, and where it is small, those behind it that are there already and fit beside it."""
+    def joined(self, batch: pa.RecordBatch, inbox: Inbox) -> pa.RecordBatch:
+        """`batch`, and where it is small, the small ones behind it that are there already: 2 MiB are copied at most."""
         batches, size = [batch], held_bytes(batch)
-        while size < self.small_bytes:
-            more = inbox.take_nowait(self.stage.batch_bytes - size)
-            if more is None:
-                break
+        while size < self.small_bytes and (more := inbox.take_nowait(self.small_bytes)) is not None:
             batches.append(more)
             size += held_bytes(more)
-        return batch if len(batches) == 1 else await self.stage.threads.run(_concatenated, batches)
+        return batch if len(batches) == 1 else pa.concat_batches(batches, memory_pool=arrow_pool())
 
     async def push(self, batch: pa.RecordBatch, window: Ordered[_Call]) -> None:
         """Begin calls for all of `batch`.
@@ -119,8 +112,9 @@ class _Bridge:
     async def finish(self, window: Ordered[_Call]) -> None:
         """Ask the kernel for what is left."""
         await window.slot()
-        pieces = self._joining(self.kernel.finish(self.stage.batch_bytes))
-        window.add(_Call(pieces, 0, 0, self.rows, None))
+        call = _Call(0, 0, self.rows, None)
+        call.pieces = self._joining(self.kernel.finish(self.stage.batch_bytes))
+        window.add(call)
 
     async def _part(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Foreseen | None]:
         """The first rows of `batch` that a call should get, and what they will take, where that can be known."""
@@ -140,8 +134,8 @@ class _Bridge:
         if foreseen is not None:
             made, work = foreseen.held_bytes(self.stage.batch_bytes), 0
         loan = await self.stage.memory.ahead(pays + made)
-        pieces = self._joining(self.kernel.push(part, self.stage.batch_bytes))
-        call = _Call(pieces, read, part.num_rows, self.rows, loan, pays, made, work)
+        call = _Call(read, part.num_rows, self.rows, loan, pays, made, work)
+        call.pieces = self._joining(call.measured(self.kernel.push(part, self.stage.batch_bytes)))
         self.rows += part.num_rows
         return call
 
@@ -155,24 +149,24 @@ class _Bridge:
 
     async def make_first(self, call: _Call) -> None:
         """Make the first piece, and as many more as the loan of the call pays for."""
-        await self._draw(call, call.output_bytes)
+        await self._draw(call)
 
     async def send(self, call: _Call) -> None:
-        """Send the pieces of the call at the head, each before the next is made."""
+        """Send the pieces of the call at the head, before more are made."""
         while call.ready:
             await self.outbox.send(call.ready.popleft())
             if not call.ready and not call.ended:
-                await self._draw(call, 0)
+                await self._draw(call)
         self._learn(call)
         if call.loan is not None:
             call.loan.repay()
 
-    async def _draw(self, call: _Call, room: int) -> None:
+    async def _draw(self, call: _Call) -> None:
         if call.work_bytes:
             with await self.stage.memory.work(call.work_bytes):
-                await self.stage.threads.run(call.draw, room)
+                await self.stage.threads.run(call.draw)
         else:
-            await self.stage.threads.run(call.draw, room)
+            await self.stage.threads.run(call.draw)
         held = sum(held_bytes(piece) for piece in call.ready)
         if call.loan is not None and self.inflation.exceeded(call.output_bytes, held):
             call.loan.settle(call.input_bytes + held)
@@ -194,7 +188,6 @@ class _Bridge:
 class _Call:
     """One push of a kernel, drawn piece by piece; its loan is repaid when the last piece is sent."""
 
-    pieces: Iterator[pa.RecordBatch]
     read_bytes: int
     rows: int
     first_row: int
@@ -205,20 +198,30 @@ class _Call:
     made_bytes: int = 0
     took_bytes: int = 0
     ended: bool = False
+    pieces: Iterator[pa.RecordBatch] = field(default_factory=lambda: iter(()))
     ready: deque[pa.RecordBatch] = field(default_factory=deque)
 
-    def draw(self, room: int) -> None:
-        """Make a piece, and more of them as long as they should fit into `room`; note what that took."""
-        before, made = allocated_bytes(), 0
+    def draw(self) -> None:
+        """Make a piece, and more of them as long as they should fit into what was lent for the output."""
+        made = 0
         try:
             for piece in self.pieces:
                 self.ready.append(piece)
                 made += piece.nbytes
-                if made + piece.nbytes > room:
+                if made + piece.nbytes > self.output_bytes:
                     break
             else:
                 self.ended = True
         except (CorruptInput, LimitExceeded, RowTooLarge) as error:
             raise in_input(error, self.first_row) from error.__cause__
         self.made_bytes += made
-        self.took_bytes = max(self.took_bytes, allocated_bytes() - before - made - UNCOUNTED_BYTES)
+
+    def measured(self, pieces: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """`pieces`, with a note of the most that making one of them took beside itself."""
+        before = allocated_bytes()
+        for piece in pieces:
+            self.took_bytes = max(self.took_bytes, allocated_bytes() - before - piece.nbytes - UNCOUNTED_BYTES)
+            yield piece
+            del piece
+            before = allocated_bytes()
+        self.took_bytes = max(self.took_bytes, allocated_bytes() - before - UNCOUNTED_BYTES)

@@ -1,7 +1,7 @@
 """Fuse: neighbouring kernels without state become one stage, so a batch crosses one queue instead of several.
 
-A pure function over stages. Only cheap kernels are joined (filter, project); what may be slow keeps a stage of its own,
-so that it can be seen.
+A pure function over stages. Only cheap kernels are joined (filter, project, explode); what may be slow keeps a stage of
+its own, so that it can be seen. Where texts are split and their words exploded in one stage, long texts pass in parts.
 """
 
 from __future__ import annotations
@@ -11,11 +11,16 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from brim.operators.explode import Explode
+from brim.operators.expressions.tree import Call, Column, columns_of
 from brim.operators.filter import Filter
 from brim.operators.project import Project
 from brim.operators.protocol import Kernel
+from brim.operators.text_parts import TextParts
 from brim.operators.transform import Transform
 from brim.pipeline.plan import Stage
+
+CHEAP = Filter | Project | Explode
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,28 @@ class Fused:
     kernels: tuple[Kernel, ...]
 
     def __call__(self) -> Kernel:
-        return self.kernels[0] if len(self.kernels) == 1 else Chain(self.kernels)
+        kernels = with_text_parts(self.kernels)
+        return kernels[0] if len(kernels) == 1 else Chain(kernels)
+
+
+def with_text_parts(kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
+    """`kernels`, with long texts cut in parts before they are split, where what comes of it is exploded at once."""
+    made: list[Kernel] = []
+    for kernel, after in zip(kernels, (*kernels[1:], None), strict=True):
+        if isinstance(kernel, Project) and isinstance(after, Explode) and (parts := _text_parts(kernel, after)):
+            made.append(parts)
+        made.append(kernel)
+    return tuple(made)
+
+
+def _text_parts(project: Project, explode: Explode) -> TextParts | None:
+    """What cuts the texts, if they are split by a constant and nobody else reads them."""
+    match [tree for name, tree in project.expressions if name in explode.columns]:
+        case [Call("str.split", (Column(text),), (("by", str(by)),)) as split] if by:
+            others = [tree for _, tree in project.expressions if tree != split]
+            return None if any(text in columns_of(tree) for tree in others) else TextParts(text, by)
+        case _:
+            return None
 
 
 def fuse(stages: Sequence[Stage]) -> tuple[Stage, ...]:
@@ -80,7 +106,7 @@ def _joins(*stages: Stage) -> bool:
 
 def _fusible(stage: Stage) -> tuple[Kernel, ...] | None:
     match stage.operator:
-        case Transform(open_kernel=Fused(kernels=kernels)) if all(isinstance(k, Filter | Project) for k in kernels):
-            return kernels
+        case Transform(open_kernel=Fused(kernels=kernels)):
+            return kernels if all(isinstance(kernel, CHEAP) for kernel in kernels) else None
         case _:
             return None

@@ -12,6 +12,8 @@ from brim import col
 from brim.limits import Limits
 from brim.pipeline.fuse import Fused, fuse
 from brim.pipeline.lower import lower
+from brim.pipeline.planner import optimize
+from brim.sizes import KIB
 
 STEPS = {
     "filter": lambda p: p.filter(col("id") % 3 != 0),
@@ -78,3 +80,26 @@ def test_every_node_is_done_once_in_its_order_and_stages_read_those_before_them(
 def test_fused_stages_make_the_same_rows(names):
     node = _drawn(names).node
     assert run_inline(node, fused=True).equals(run_inline(node, fused=False))
+
+
+TEXTS = [{"id": number, "text": "word and word " * 3000 * (number % 3)} for number in range(6)]
+
+
+def test_texts_that_are_split_and_exploded_pass_in_parts_and_the_words_are_the_same():
+    pipeline = brim.from_pylist(TEXTS).with_columns(w=col("text").str.split(" ")).select("id", "w").explode("w")
+    node = optimize(pipeline.filter(col("w") != "and").node)
+    (stage,) = [stage for stage in fuse(lower(node, Limits())) if "explode" in stage.name]
+    assert [type(kernel).__name__ for kernel in stage.operator.open_kernel().kernels] == [
+        "TextParts",
+        "Project",
+        "Explode",
+        "Filter",
+    ]
+    expected = [{"id": row["id"], "w": word} for row in TEXTS for word in row["text"].split(" ") if word != "and"]
+    assert run_inline(node, batch_bytes=16 * KIB).to_pylist() == expected
+
+
+def test_texts_that_somebody_else_reads_are_not_cut():
+    read = brim.from_pylist(TEXTS).select(w=col("text").str.split(" "), n=col("text").str.len_chars()).explode("w")
+    stage = fuse(_stages(read))[-1]
+    assert [type(kernel).__name__ for kernel in stage.operator.open_kernel().kernels] == ["Project", "Explode"]

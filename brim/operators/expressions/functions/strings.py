@@ -12,6 +12,7 @@ from pyarrow import types
 from brim.operators.expressions.cast import cast
 from brim.operators.expressions.function import Function, Values, each_row, entry, rows_of, spread
 from brim.operators.expressions.functions.patterns import checked, group_named, replacement
+from brim.operators.expressions.functions.splitting import is_ascii, split_at_byte
 from brim.operators.expressions.promotion import NoCommonType, is_text, meet
 
 FUNCTIONS: dict[str, Function] = {}
@@ -64,7 +65,7 @@ def len_chars(text: Values) -> pa.Array:
     >>> call("str.len_chars", ["né", ""])
     [2, 0]
     """
-    return pc.utf8_length(text)
+    return pc.binary_length(text) if is_ascii(text) else pc.utf8_length(text)
 
 
 @entry(FUNCTIONS, "str.len_bytes", TEXT, meet_texts)
@@ -214,7 +215,8 @@ def split(text: Values, by: str) -> pa.Array:
     """
     if not by:
         raise ValueError("split takes a separator that is not empty")
-    return pc.split_pattern(text, pattern=by)
+    made = split_at_byte(text, by.encode())
+    return pc.split_pattern(text, pattern=by) if made is None else made
 
 
 @entry(FUNCTIONS, "str.slice", TEXT, meet_texts)
