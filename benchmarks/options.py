@@ -16,7 +16,9 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full data (1.0)")
     parser.add_argument("--cache", type=Path, default=Path("build/bench"), help="where data is kept (build/bench)")
     parser.add_argument("--json", type=Path, help="put the results into this file")
-    parser.add_argument("--timeout", type=float, default=300.0, help="seconds that a run may take (300)")
+    parser.add_argument(
+        "--timeout", type=float, default=300.0, help="seconds that a run may take (300; 120 to survive)"
+    )
     parser.add_argument("--python", action="append", default=[], metavar="ENGINE=PATH", help="an engine's interpreter")
 
 

@@ -5,7 +5,7 @@ at the beginning: what the budget of brim bounds. There are two ways to read it:
 
 - plainly, from `/proc/PID/status`: cheap at any size. A page that two processes share counts in both.
 - exactly, from `/proc/PID/smaps_rollup` (Pss_Anon + Pss_Shmem): a shared page counts once in all. The kernel walks the
-  page tables for it, about a millisecond for each 100 MB, so the sampler looks every 10 ms, but rests at least four
+  page tables for it, about a millisecond for each 100 MB, so the sampler looks every 10 ms, but rests at least `rest`
   times as long as a look took.
 """
 
@@ -20,7 +20,6 @@ from pathlib import Path
 
 TICK_S, EXACT_TICK_S = 0.02, 0.01
 _TICKS_A_WALK = 3
-_REST = 4.0
 _FIELDS = {b"VmRSS": False, b"RssAnon": True, b"RssShmem": True}
 _EXACT_FIELDS = {b"Rss": False, b"Pss_Anon": True, b"Pss_Shmem": True}
 
@@ -39,6 +38,7 @@ class Sampler:
 
     pid: int
     exact: bool = False
+    rest: float = 4.0
     peaks: Peaks = field(default_factory=Peaks)
     _start: int = 0
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -73,7 +73,7 @@ class Sampler:
             self.peaks.growth = max(self.peaks.growth, private - self._start)
             tick += 1
             took = time.monotonic() - begun
-            self._stopped.wait(max(every - took, _REST * took))
+            self._stopped.wait(max(every - took, self.rest * took))
 
 
 def measure(pids: list[int], *, exact: bool = False) -> tuple[int, int]:

@@ -70,6 +70,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peer-runs", type=int, default=3, help="runs of each peer (3)")
     parser.add_argument("--engines", type=words, default=("brim", "daft"), help="brim,daft")
     add_common(parser)
+    parser.set_defaults(timeout=120.0)
 
 
 def main(options: argparse.Namespace, console: Console) -> None:
