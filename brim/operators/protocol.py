@@ -151,6 +151,7 @@ class TransferOptions:
         headers: sent to HTTP servers, as (name, value); never to another origin.
         restarts: whether the reader can take the bytes from 0 again, when a cut body cannot be resumed.
         tell: where retries are told.
+        throttled: called when a server answers that it is asked for too much.
     """
 
     retries: int = 3
@@ -158,6 +159,7 @@ class TransferOptions:
     headers: tuple[tuple[str, str], ...] = ()
     restarts: bool = False
     tell: Callable[[Fact], None] | None = None
+    throttled: Callable[[], object] | None = None
 
 
 class Body(Protocol):
@@ -177,6 +179,17 @@ class Body(Protocol):
     def __aiter__(self) -> AsyncIterator[tuple[int, bytes]]: ...
 
     async def __anext__(self) -> tuple[int, bytes]: ...
+
+
+@runtime_checkable
+class DirectBody(Protocol):
+    """A `Body` that can be received into the memory of its reader."""
+
+    async def read_into(self, memory: memoryview) -> tuple[int, int] | None:
+        """Put the next bytes at the beginning of `memory`: where in the object they belong, and how many they are.
+
+        It comes back when `memory`, which is not empty, is full or the object has ended, or sooner; None at the end.
+        """
 
 
 class Store(Protocol):

@@ -1,38 +1,37 @@
-"""HttpStore: objects of HTTP servers. The one place that speaks through aiohttp as a client.
+"""HttpStore: objects of HTTP servers.
 
-    body ── orders of its Transfer ──► _Exchange (slot + gate + response) ──► one connector an engine
+    body ── orders of its Transfer ──► _Exchange (slot + gate + connection) ──► one pool of connections an engine
 
 Rules of this file
 - A request holds one of the engine's connections, and its host's turn, from before it is sent until its body has been
   read or it is closed. Nothing waits for memory here; a reader that has to wait parks its body.
-- What aiohttp raises is mapped once, in `_mapped`; its texts may carry secrets, so ours are made of types.
 - Redirects are followed by hand, at most `REDIRECTS_MOST`. To another origin go no headers of the user's but harmless
   ones. Environment, proxies and cookies are not looked at; bodies are what is on the wire, never decompressed.
-- The address is judged when it is dialled (`_denying`), so names cannot be bound to something else meanwhile.
+- A request is sent anew, uncounted, only where a connection kept from before was closed before any answer.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
 from random import Random
-from typing import Any
 
-import aiohttp
 import anyio
-from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from brim.errors import EgressDenied, TransferTimeout
 from brim.events import Retried
 from brim.io.transfers.egress import Egress, anywhere
 from brim.io.transfers.host_gate import HostGate
+from brim.io.transfers.http1.connection import Connection, Patience
+from brim.io.transfers.http1.dial import Dialler, Resolver, SystemResolver
+from brim.io.transfers.http1.failures import NO_URL, AttemptFailed, Stale, not_connected, too_slow
+from brim.io.transfers.http1.head import Head, request_bytes
+from brim.io.transfers.http1.pool import Origin, Pool
 from brim.io.transfers.http_url import host_of, portable, redirected, target_of
 from brim.io.transfers.retry_after import retry_after_s
 from brim.io.transfers.transfer import Answer, Ask, Done, Failure, GiveUp, Order, Read, Transfer, Wait
@@ -44,13 +43,21 @@ REDIRECTS_MOST = 5
 CONNECT_S = 20.0
 HEAD_S = 60.0
 SILENCE_S = 30.0
-READ_BUFFER_BYTES = 16 * KIB  # a connection nobody reads from holds about 100 KiB with this, 300 KiB with 64
+PIECE_BYTES = 128 * KIB
 _REDIRECTS = {301, 302, 303, 307, 308}
+_THROTTLED = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+_NOWHERE = Failure("it redirects to what is no http:// or https:// URL", again=False)
 _FOREVER = float("inf")
 
 
 def _wall_clock() -> datetime:
     return datetime.now(UTC)
+
+
+def _trusting() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 @asynccontextmanager
@@ -61,37 +68,24 @@ async def http_store(
     max_connections: int = 64,
     per_host: float = _FOREVER,
     egress: Egress = anywhere,
-    resolver: AbstractResolver | None = None,
+    resolver: Resolver | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[HttpStore]:
     """The HTTP store of an engine, with its connections; leaving the block closes them."""
-    connector = aiohttp.TCPConnector(
-        limit=max_connections,
-        resolver=resolver or aiohttp.ThreadedResolver(),
-        socket_factory=None if egress is anywhere else _denying(egress),
-        ssl=tls or True,
-    )
-    session = aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": "brim", "Accept": "*/*"},
-        skip_auto_headers=("Accept-Encoding",),
-        timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=CONNECT_S, sock_read=None),
-        auto_decompress=False,
-        trust_env=False,
-        middlewares=(_once,),
-        read_bufsize=READ_BUFFER_BYTES,
-    )
-    async with session:
+    context = (lambda: tls) if tls is not None else cache(_trusting)
+    pool = Pool(Dialler(egress, resolver or SystemResolver(), context), max_connections)
+    try:
         gate = HostGate(clock, random, most=per_host)
-        yield HttpStore(session, gate, clock, random, anyio.Semaphore(max_connections))
+        yield HttpStore(pool, gate, clock, random, anyio.Semaphore(max_connections, fast_acquire=True))
+    finally:
+        pool.close()
 
 
 @dataclass(eq=False, slots=True)
 class HttpStore:
     """Objects at `http` and `https` URLs. Made by `http_store`."""
 
-    session: aiohttp.ClientSession
+    pool: Pool
     gate: HostGate
     clock: Clock
     random: Random
@@ -136,6 +130,7 @@ class HttpBody:
     _exchange: _Exchange | None = None
     _done: bool = False
     _seconds: float = _FOREVER
+    _order: Order | None = None
 
     @property
     def size(self) -> int | None:
@@ -150,32 +145,50 @@ class HttpBody:
             self._exchange.close()
             self._exchange = None
 
+    async def read_into(self, memory: memoryview) -> tuple[int, int] | None:
+        """Put the next bytes at the beginning of `memory`: where in the object they belong, and how many they are.
+
+        It comes back when `memory` is full or the object has ended, sooner where a connection failed; None at the end.
+        """
+        while not self._done:
+            if self._order is not None:
+                order, self._order = self._order, None
+                await self._obey(order)
+            elif self._exchange is None:
+                await self._obey(self._transfer.parked())
+            elif (piece := await self._receive(self._exchange, memory)) is not None:
+                return piece
+        return None
+
     def __aiter__(self) -> AsyncIterator[tuple[int, bytes]]:
         return self
 
     async def __anext__(self) -> tuple[int, bytes]:
-        while not self._done:
-            if self._exchange is None:
-                await self._obey(self._transfer.parked())
-            elif (piece := await self._read(self._exchange)) is not None:
-                return piece
-        raise StopAsyncIteration
+        memory = memoryview(bytearray(PIECE_BYTES))
+        piece = await self.read_into(memory)
+        if piece is None:
+            raise StopAsyncIteration
+        return piece[0], bytes(memory[: piece[1]])
 
-    async def _read(self, exchange: _Exchange) -> tuple[int, bytes] | None:
-        """The next piece; None when something else had to be done first."""
+    async def _receive(self, exchange: _Exchange, memory: memoryview) -> tuple[int, int] | None:
+        """The next bytes; None when something else had to be done first."""
+        connection, transfer = exchange.connection, self._transfer
+        began, failure = self._store.clock.now(), None
         try:
-            with _mapped(), self._limited(SILENCE_S):
-                data = await exchange.response.content.readany()
-        except _AttemptFailed as failed:
-            await self._obey(self._transfer.failed(failed.failure))
-            return None
-        if not data:
-            await self._obey(self._transfer.ended())
-            return None
-        piece = self._transfer.arrived(len(data))
+            patience = Patience(SILENCE_S, self._seconds, self._options.timeout_s or _FOREVER)
+            count = await connection.read_into(memory[: transfer.to_drop or None], patience)
+        except AttemptFailed as failed:
+            count, failure = connection.received, failed.failure
+        finally:
+            self._seconds -= self._store.clock.now() - began
+        piece = transfer.arrived(count)
         if isinstance(piece, GiveUp):
             raise piece.error
-        return (piece.start, data[piece.drop :]) if len(data) > piece.drop else None
+        if failure is not None:
+            self._order = transfer.failed(failure)  # obeyed when what has come is taken
+        elif connection.ended:
+            await self._obey(transfer.ended())
+        return (piece.start, count) if count > piece.drop else None
 
     async def _obey(self, order: Order) -> None:
         """Do what the transfer orders until there is something to read, or nothing more."""
@@ -212,10 +225,12 @@ class HttpBody:
         ranged = {"Range": f"bytes={ask.start}-", "If-Range": ask.validator or ""} if ask.start else {}
         try:
             exchange = await self._follow(ranged)
-        except _AttemptFailed as failed:
+        except AttemptFailed as failed:
             return self._transfer.failed(failed.failure)
         self._exchange = exchange
-        answer = exchange.answer()
+        answer = _answer(exchange.head)
+        if answer.status in _THROTTLED and self._options.throttled is not None:
+            self._options.throttled()
         if answer.retry_after is not None:
             self._store.gate.throttled(exchange.host, answer.retry_after)
         return self._transfer.answered(answer)
@@ -224,139 +239,97 @@ class HttpBody:
         url, headers = self._url, self._headers
         for _ in range(REDIRECTS_MOST + 1):
             exchange = await self._send(url, {**headers, **ranged})
-            if exchange.response.status not in _REDIRECTS:
+            if exchange.head.status not in _REDIRECTS:
                 return exchange
             exchange.close()
             try:
-                target = redirected(url, exchange.response.headers.get("Location"))
+                target = redirected(url, exchange.head.headers.get("location"))
             except ValueError:
-                raise _AttemptFailed(
+                raise AttemptFailed(
                     Failure("it redirects to what is no http:// or https:// URL", again=False)
                 ) from None
             if target.origin() != url.origin():
                 headers = portable(headers)
             url = target
-        raise _AttemptFailed(Failure(f"more than {REDIRECTS_MOST} redirects", again=False))
+        raise AttemptFailed(Failure(f"more than {REDIRECTS_MOST} redirects", again=False))
 
     async def _send(self, url: URL, headers: Mapping[str, str]) -> _Exchange:
+        """Send the request and wait for the head of its answer."""
+        data = request_bytes(url.raw_path_qs, url.host_port_subcomponent or "", headers)
         host = host_of(url)
         await self._store.enter(host)
         try:
-            with _mapped(), self._limited(HEAD_S):
-                response = await self._store.session.get(
-                    url, headers={**headers, "Accept-Encoding": "identity"}, allow_redirects=False
-                )
+            origin = (url.raw_host or "", url.port or 0, url.scheme == "https")
+            connection, head = await self._answered(origin, data)
         except BaseException:
             self._store.leave(host)
             raise
-        return _Exchange(self._store, host, response)
+        return _Exchange(self._store, host, origin, connection, head)
 
-    @contextmanager
-    def _limited(self, most_s: float) -> Iterator[None]:
-        """Around a wait for the network: it may take `most_s`, and what is left of the attempt's time."""
-        began, allowed = self._store.clock.now(), min(most_s, self._seconds)
-        with anyio.move_on_after(max(0.0, allowed)) as scope:
-            try:
-                yield
-            finally:
-                self._seconds -= self._store.clock.now() - began
-        if scope.cancelled_caught:
-            silent = f"nothing came for {most_s:g} s"
-            reason = silent if allowed == most_s else f"it took more than {self._options.timeout_s:g} s"
-            raise _AttemptFailed(Failure(reason, error=TransferTimeout))
+    async def _answered(self, origin: Origin, data: bytes) -> tuple[Connection, Head]:
+        """Have the request answered by a connection, a new one if one kept from before has gone."""
+        with suppress(Stale):
+            return await self._answered_by(await self._connect(origin), data)
+        return await self._answered_by(await self._connect(origin, fresh=True), data)
+
+    async def _answered_by(self, connection: Connection, data: bytes) -> tuple[Connection, Head]:
+        most, began = min(HEAD_S, self._seconds), self._store.clock.now()
+        whole = HEAD_S if most == HEAD_S else self._options.timeout_s or HEAD_S
+        try:
+            return connection, await connection.request(data, Patience(HEAD_S, most, whole))
+        except BaseException:
+            self._store.pool.drop(connection)
+            raise
+        finally:
+            self._seconds -= self._store.clock.now() - began
+
+    async def _connect(self, origin: Origin, *, fresh: bool = False) -> Connection:
+        pool, most, began = self._store.pool, min(CONNECT_S, self._seconds), self._store.clock.now()
+        if not fresh and (kept := pool.kept(origin)) is not None:
+            return kept
+        try:
+            with anyio.fail_after(max(0.0, most)):
+                return await pool.connect(origin)
+        except OSError as error:
+            raise AttemptFailed(self._unreached(error, most)) from error
+        except ValueError as error:
+            raise AttemptFailed(NO_URL) from error
+        finally:
+            self._seconds -= self._store.clock.now() - began
+
+    def _unreached(self, error: OSError, most: float) -> Failure:
+        if isinstance(error, TimeoutError) and most < CONNECT_S:
+            return too_slow(self._options.timeout_s or most)
+        return not_connected(error)
 
 
 @dataclass(eq=False, slots=True)
 class _Exchange:
-    """One request and its response, holding a connection and its host's turn until it is closed."""
+    """One request and its answer, holding a connection and its host's turn until it is closed."""
 
     store: HttpStore
     host: str
-    response: aiohttp.ClientResponse
+    origin: Origin
+    connection: Connection
+    head: Head
     _open: bool = field(default=True, init=False)
-
-    def answer(self) -> Answer:
-        headers = self.response.headers
-        throttled = self.response.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-        wish = headers.get("Retry-After") if throttled else None
-        return Answer(
-            status=self.response.status,
-            length=self.response.content_length,
-            content_range=headers.get("Content-Range"),
-            etag=headers.get("ETag"),
-            last_modified=headers.get("Last-Modified"),
-            retry_after=retry_after_s(wish, headers.get("Date"), _wall_clock()),
-        )
 
     def close(self) -> None:
         """Give the connection back when its body was read, else drop it."""
         if self._open:
             self._open = False
-            self.response.release()
+            self.store.pool.give_back(self.origin, self.connection)
             self.store.leave(self.host)
 
 
-class _AttemptFailed(Exception):
-    """An attempt went wrong; caught where the transfer is told."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.reason)
-        self.failure = failure
-
-
-class _Denied(OSError):
-    """The address may not be dialled. All have the same text, so that aiohttp hands one of them on as it is."""
-
-    def __str__(self) -> str:
-        return "not an address this engine may dial"
-
-
-def _denying(egress: Egress) -> Callable[[Any], socket.socket]:
-    """A socket factory that asks `egress` about the address first."""
-
-    def create(info: Any) -> socket.socket:
-        family, kind, protocol, _, address = info
-        if egress(address[0]) is not None:
-            raise _Denied
-        return socket.socket(family, kind, protocol)
-
-    return create
-
-
-@contextmanager
-def _mapped() -> Iterator[None]:
-    """Around a call of aiohttp: what it raises, as a failure of the attempt."""
-    try:
-        yield
-    except aiohttp.ClientConnectorError as error:
-        raise _AttemptFailed(_not_connected(error)) from error
-    except (aiohttp.InvalidURL, ValueError) as error:
-        raise _AttemptFailed(Failure("it is no URL that can be requested", again=False)) from error
-    except TimeoutError as error:
-        raise _AttemptFailed(Failure("it could not be reached in time", error=TransferTimeout)) from error
-    except aiohttp.ClientPayloadError as error:
-        raise _AttemptFailed(Failure("the body was cut")) from error
-    except aiohttp.ClientResponseError as error:
-        raise _AttemptFailed(Failure("its answer is not valid HTTP")) from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise _AttemptFailed(Failure(f"the connection failed ({type(error).__name__})")) from error
-
-
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Map errors before the session sees them: it would send a request again by itself, uncounted."""
-    with _mapped():
-        return await handler(request)
-
-
-def _not_connected(error: aiohttp.ClientConnectorError) -> Failure:
-    match error.os_error:
-        case _Denied():
-            return Failure(str(error.os_error), again=False, error=EgressDenied)
-        case _ if isinstance(error, aiohttp.ClientConnectorDNSError):
-            return Failure("its host has no address")
-        case ssl.SSLError() as cause:
-            return Failure(f"no trusted connection ({cause.reason or 'TLS failed'})", again=False)
-        case cause:
-            return Failure(
-                f"it cannot be reached ({os.strerror(cause.errno) if cause.errno else type(cause).__name__})"
-            )
+def _answer(head: Head) -> Answer:
+    headers = head.headers
+    wish = headers.get("retry-after") if head.status in _THROTTLED else None
+    return Answer(
+        status=head.status,
+        length=head.length,
+        content_range=headers.get("content-range"),
+        etag=headers.get("etag"),
+        last_modified=headers.get("last-modified"),
+        retry_after=retry_after_s(wish, headers.get("date"), _wall_clock()) if wish else None,
+    )

@@ -11,7 +11,8 @@ from brim.errors import TransferFailed
 from brim.sizes import KIB
 
 URL_MOST = 32 * KIB
-_PORTABLE_HEADERS = {"accept", "accept-language", "user-agent"}
+_DEFAULT_HEADERS = (("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", "brim"))
+_PORTABLE_HEADERS = {"accept", "accept-encoding", "accept-language", "user-agent"}
 _OWN_HEADERS = {"accept-encoding", "connection", "content-length", "host", "if-range", "range", "transfer-encoding"}
 
 
@@ -22,13 +23,15 @@ def host_of(url: URL) -> str:
 
 def target_of(url: str, shown: str, headers: tuple[tuple[str, str], ...]) -> tuple[URL, dict[str, str]]:
     """Where to send the request, without user info, and the headers that go with it."""
-    chosen = {name: value for name, value in headers if name.lower() not in _OWN_HEADERS}
+    given = {name: value for name, value in headers if name.lower() not in _OWN_HEADERS}
+    names = {name.lower() for name in given}
+    chosen = {name: value for name, value in _DEFAULT_HEADERS if name.lower() not in names} | given
     try:
         target = _checked(URL(url) if len(url) <= URL_MOST else None)
     except ValueError:
         raise TransferFailed(shown, "it is no URL that can be requested") from None
     if target.user is not None:
-        if "authorization" not in map(str.lower, chosen):
+        if "authorization" not in names:
             login = f"{target.user}:{target.password or ''}".encode()
             chosen["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
         target = target.with_user(None)

@@ -149,6 +149,11 @@ class Transfer:
             return self._unsatisfied(answer)
         return self.failed(_refusal(answer))
 
+    @property
+    def to_drop(self) -> int:
+        """How many of the next bytes are here already."""
+        return self._drop
+
     def arrived(self, count: int) -> Piece | GiveUp:
         """`count` bytes have come."""
         drop = min(count, self._drop)

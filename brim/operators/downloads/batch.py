@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from brim.arrow_pool import arrow_pool
+from brim.operators.downloads.body_memory import BodyMemory
 from brim.operators.downloads.window import Row
 from brim.sizes import owned
 
@@ -40,9 +40,8 @@ def _bodies(rows: Sequence[Row]) -> pa.Array:
 
 
 def _joined(rows: Sequence[Row], offsets: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Buffer:
-    joined = pa.allocate_buffer(int(offsets[-1]), memory_pool=arrow_pool())
-    view = memoryview(joined).cast("B")
+    joined = BodyMemory.of(int(offsets[-1]))
     for row, start in zip(rows, offsets.tolist(), strict=False):
         if row.body is not None:
-            view[start : start + row.length] = memoryview(row.body).cast("B")
-    return joined
+            joined.view[start : start + row.length] = memoryview(row.body).cast("B")
+    return joined.finish(joined.size)

@@ -26,12 +26,18 @@ from anyio.abc import TaskGroup
 from brim.errors import PlanError, RowTooLarge, SchemaMismatch
 from brim.events import Resource, RowsFailed
 from brim.operators.downloads.batch import build_batch
-from brim.operators.downloads.fetch import Fetcher, Slot
+from brim.operators.downloads.connection_pace import ROUND_S, START, ConnectionPace
+from brim.operators.downloads.fetch import Fetcher, Place
 from brim.operators.downloads.lender import Lender
+from brim.operators.downloads.places import Places
+from brim.operators.downloads.spool import SPOOL_BYTES, SPOOLS
 from brim.operators.downloads.window import DownloadWindow, Row, Source
 from brim.operators.protocol import Inbox, Outbox, Stage, TransferOptions
+from brim.sizes import KIB
 
 LOOKAHEAD = 8
+URLS = 256
+CONNECTION_BYTES = 256 * KIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +95,12 @@ class DownloadColumn:
     schema: pa.Schema | None = None
 
     def floor_bytes(self, batch_bytes: int) -> int:
-        """Two batches of input, the window, and the batch that is built."""
-        return 3 * batch_bytes + self.window_bytes(batch_bytes)
+        """Two batches of input, the window, the batch that is built, and what connections hold apart from bodies."""
+        return 3 * batch_bytes + self.window_bytes(batch_bytes) + self._connection_bytes()
+
+    def _connection_bytes(self) -> int:
+        """Windows of bodies on their way to disk, and what the kernel keeps for the connections a run begins with."""
+        return SPOOLS * SPOOL_BYTES + min(START, self.max_connections) * CONNECTION_BYTES
 
     def window_bytes(self, batch_bytes: int) -> int:
         """One batch of bodies being built, and as much under way."""
@@ -105,6 +115,7 @@ class DownloadColumn:
                 run = _Run(self, stage, window, tasks)
                 tasks.start_soon(run.feed, inbox)
                 tasks.start_soon(run.lender.run)
+                tasks.start_soon(run.pace)
                 await run.send(outbox)
                 tasks.cancel_scope.cancel()
         finally:
@@ -121,19 +132,37 @@ class _Run:
     tasks: TaskGroup
     lender: Lender = field(init=False)
     fetcher: Fetcher = field(init=False)
+    places: Places = field(init=False)
     lookahead: anyio.Semaphore = field(init=False)
     input_bytes: int = 0
     input_ended: bool = False
 
     def __post_init__(self) -> None:
-        step, stage, slots = self.operator.step, self.stage, anyio.Semaphore(self.operator.max_connections)
-        options = TransferOptions(step.retries, step.timeout_s, step.headers, restarts=True, tell=stage.tell)
-        self.lender = Lender(stage.memory, self.window, self._restart)
-        self.fetcher = Fetcher(stage, self.lender, slots, options, step.max_bytes)
-        self.lookahead = anyio.Semaphore(LOOKAHEAD * self.operator.max_connections)
+        step, stage = self.operator.step, self.stage
+        self.places = Places(ConnectionPace(self.operator.max_connections))
+        options = TransferOptions(
+            step.retries, step.timeout_s, step.headers, restarts=True, tell=stage.tell, throttled=self._slow_down
+        )
+        self.lender = Lender(stage.memory, self.window, self._restart, self._slow_down)
+        self.fetcher = Fetcher(stage, self.lender, self.places, options, step.max_bytes)
+        self.lookahead = anyio.Semaphore(LOOKAHEAD * self.operator.max_connections, fast_acquire=True)
 
     def _restart(self, row: Row) -> None:
-        self.tasks.start_soon(self.fetcher.fetch, row, Slot(self.fetcher.slots))
+        self.tasks.start_soon(self.fetcher.fetch, row, Place(self.places))
+
+    def _slow_down(self) -> None:
+        self.places.pace.throttled(self.stage.clock.now())
+
+    async def pace(self) -> None:
+        """Let the number of connections follow what they bring, while more of them are wanted."""
+        places, clock = self.places, self.stage.clock
+        while True:
+            if not places.wanted:
+                await self.lender.wait()
+                continue
+            places.pace.tick(clock.now(), in_use=places.taken, answering=places.answering, wanted=True)
+            places.call()
+            await clock.sleep(ROUND_S)
 
     async def feed(self, inbox: Inbox) -> None:
         async for batch in inbox:
@@ -149,19 +178,26 @@ class _Run:
 
     async def _start_rows(self, source: Source) -> None:
         urls = source.batch.column(self.operator.column)
-        for index in range(source.batch.num_rows):
-            row = Row(source, index, urls[index].as_py())
-            await self.lookahead.acquire()
-            self.window.rows.append(row)
-            if row.url is None:
-                row.finish()
-                self.lender.change()
-                continue
-            while not self.fetcher.begin(row):
-                await self.lender.wait()
-            slot = Slot(self.fetcher.slots)
-            await slot.take()
-            self.tasks.start_soon(self.fetcher.fetch, row, slot)
+        for begin in range(0, len(urls), URLS):
+            for index, url in enumerate(urls.slice(begin, URLS).to_pylist(), begin):
+                await self._start(Row(source, index, url))
+
+    async def _start(self, row: Row) -> None:
+        await self.lookahead.acquire()
+        self.window.rows.append(row)
+        if row.url is None:
+            row.finish()
+            self.lender.change()
+            return
+        while not self.fetcher.begin(row):
+            await self.lender.wait()
+        place = Place(self.places)
+        if self.places.try_take():
+            place.held = True
+        else:
+            self.lender.change()  # the pace looks at how many are wanted
+            await place.take()
+        self.tasks.start_soon(self.fetcher.fetch, row, place)
 
     async def send(self, outbox: Outbox) -> None:
         while True:

@@ -7,7 +7,7 @@ waits for one, too. A wait for memory ends when another row comes first meanwhil
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import anyio
 
@@ -21,28 +21,32 @@ from brim.operators.safe_url import safe_url
 class Lender:
     """Lends to the rows of `window`; `restart` fetches a row again whose bytes were taken after it was done.
 
-    `short` says that rows wait for memory, so more answers would only wait as well; `flush_wanted` that the batch begun
-    should be sent as it is.
+    `short` says that rows wait for memory, so more answers would only wait as well, and `pressed` is called when that
+    begins; `flush_wanted` says that the batch begun should be sent as it is.
     """
 
     memory: Memory
     window: DownloadWindow
     restart: Callable[[Row], None]
+    pressed: Callable[[], None] = lambda: None
     short: bool = False
     flush_wanted: bool = False
-    _changed: anyio.Event = field(default_factory=anyio.Event)
+    _changed: anyio.Event | None = None
     _asked: Lend | None = None
     _asking: anyio.CancelScope | None = None
 
     def change(self) -> None:
         """Something is different now: wake who waits for that; a wait for memory that is no longer right ends."""
-        self._changed.set()
-        self._changed = anyio.Event()
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
         if self._asking is not None and self.window.decide() != self._asked:
             self._asking.cancel()
 
     async def wait(self) -> None:
         """Wait for the next change."""
+        if self._changed is None:
+            self._changed = anyio.Event()
         await self._changed.wait()
 
     async def run(self) -> None:
@@ -53,7 +57,9 @@ class Lender:
             elif (loan := self.memory.try_ahead(lend.row.want or 0)) is not None:
                 lend.row.take(loan)
             else:
-                self.short = True
+                if not self.short:
+                    self.short = True
+                    self.pressed()
                 await self._make_room(lend)
 
     async def _relax(self) -> None:
@@ -91,11 +97,14 @@ class Lender:
 
     async def _ask(self, lend: Lend) -> None:
         """Wait for memory for a row, as long as it is the one that comes next."""
-        self._asked = lend
+        self._asked, want = lend, lend.row.want or 0
         try:
             with anyio.CancelScope() as self._asking:
-                loan = await self.memory.ahead(lend.row.want or 0)
-                lend.row.take(loan)
+                loan = await self.memory.ahead(want)
+                if lend.row.unmet and lend.row.want == want:
+                    lend.row.take(loan)
+                else:
+                    loan.repay()
         except RowTooLarge as error:
             await self._refuse(lend.row, error)
         finally:
@@ -107,6 +116,7 @@ class Lender:
             row.want = error.limit_bytes
             return
         row.refused = RowTooLarge(safe_url(row.url or ""), error.needed_bytes, error.limit_bytes)
-        row.bell.set()
+        if row.bell is not None:
+            row.bell.set()
         while row.unmet:
             await self.wait()

@@ -8,8 +8,10 @@ Rules of this file
 - Bytes are lent in the order of rows. A row whose size is not known yet (its answer is not here) may be overtaken, but
   only by rows that get theirs at once.
 - The head never waits for rows behind it: when memory is short, the batch begun is sent as it is, then the last rows
-  that hold bytes lose them (they are fetched again), then the head itself starts over with a loan that may come from
-  the reserve for oversize rows.
+  that hold bytes lose them (they are fetched again), then it gets a loan that may come from the reserve for oversize
+  rows.
+- A body whose size nobody told grows with loans that are there at once; where they are not it goes to disk
+  (`spool.py`) and comes back with a size like any other.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from enum import Enum
 import anyio
 import pyarrow as pa
 
-from brim.arrow_pool import arrow_pool
+from brim.operators.downloads.body_memory import BodyMemory
 from brim.operators.protocol import Loan
 from brim.sizes import held_bytes
 
@@ -54,13 +56,14 @@ class Row:
     want: int | None = None
     least: int = 0
     loan: Loan | None = None
+    memory: BodyMemory | None = None
     body: pa.Buffer | None = None
     length: int = 0
     error: Exception | None = None
     done: bool = False
     refused: Exception | None = None
     scope: anyio.CancelScope | None = None
-    bell: anyio.Event = field(default_factory=anyio.Event)
+    bell: anyio.Event | None = None
 
     @property
     def last(self) -> bool:
@@ -73,36 +76,43 @@ class Row:
 
     @property
     def capacity(self) -> int:
-        return int(self.body.size) if self.body is not None else 0
+        return self.memory.size if self.memory is not None else 0
 
     @property
     def unmet(self) -> bool:
         """Whether it wants bytes that were not lent to it."""
-        if self.done or self.want is None:
-            return False
-        return self.body is None or self.capacity < self.want
+        return self.memory is None and self.want is not None and not self.done
 
-    def take(self, loan: Loan | None) -> None:
-        """Own `loan`, and have a body as large; what is there already moves over."""
+    def take(self, loan: Loan) -> None:
+        """Own `loan`, and memory of that size; what is there already moves over."""
         assert self.want is not None
-        body = pa.allocate_buffer(self.want, memory_pool=arrow_pool(), resizable=True)
-        if self.body is not None and self.length:
-            memoryview(body).cast("B")[: self.length] = memoryview(self.body)[: self.length].cast("B")
+        memory = BodyMemory.of(self.want)
+        if self.memory is not None and self.length:
+            memory.view[: self.length] = self.memory.view[: self.length]
         self.drop()
-        self.loan, self.body = loan, body
-        self.bell.set()
+        self.loan, self.memory = loan, memory
+        if self.bell is not None:
+            self.bell.set()
 
-    def write(self, start: int, piece: bytes) -> None:
+    def arrived(self, start: int, count: int) -> None:
+        """`count` bytes lie behind those that were there; they belong at `start`, which may be before that."""
+        if start != self.length and self.memory is not None:
+            self.memory.view[start : start + count] = self.memory.view[self.length : self.length + count]
+        self.length = start + count
+
+    def write(self, start: int, piece: memoryview) -> None:
         """Put `piece` where it belongs."""
-        end = start + len(piece)
-        assert self.body is not None
-        memoryview(self.body).cast("B")[start:end] = piece
-        self.length = end
+        assert self.memory is not None
+        self.length = start + len(piece)
+        self.memory.view[start : self.length] = piece
 
     def finish(self) -> None:
         """Every byte is there; memory beyond them goes back."""
-        if self.body is not None and self.length < self.body.size:
-            self.body.resize(self.length, shrink_to_fit=True)
+        if self.memory is not None:
+            shorter = self.length < self.memory.size
+            self.body, self.memory = self.memory.finish(self.length), None
+            if shorter and self.loan is not None:
+                self.loan.settle(self.length)
         self.done = True
 
     def fail(self, error: Exception) -> None:
@@ -113,7 +123,7 @@ class Row:
 
     def drop(self) -> None:
         """Let bytes and loan go."""
-        self.body = None
+        self.memory = self.body = None
         if self.loan is not None:
             self.loan.repay()
             self.loan = None

@@ -3,7 +3,6 @@ from random import Random
 
 import anyio
 import pytest
-from aiohttp.abc import AbstractResolver
 from kit import LoopClock, RealThreads
 from servers.faulty_http import Status, faulty_server
 
@@ -220,27 +219,24 @@ def test_the_same_spellings_reach_the_server_where_everything_is_allowed():
     anyio.run(main)
 
 
-class Rebinding(AbstractResolver):
+class Rebinding:
     """Resolves to what comes next in its answers."""
 
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)
         self.asked = 0
 
-    async def resolve(self, host, port=0, family=socket.AF_INET):
+    async def resolve(self, host, port):
         self.asked += 1
         address = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return [{"hostname": host, "host": address, "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}]
-
-    async def close(self):
-        pass
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, port))]
 
 
 def test_a_name_bound_to_loopback_when_it_is_dialled_is_denied():
     async def main():
         resolver = Rebinding("93.184.216.34", "127.0.0.1")
-        checked = await resolver.resolve("rebind.example")  # what a check before the request would have seen
-        assert public(checked[0]["host"]) is None
+        checked = await resolver.resolve("rebind.example", 80)  # what a check before the request would have seen
+        assert public(checked[0][4][0]) is None
         async with (
             faulty_server() as server,
             http_store(clock=LoopClock(), random=Random(0), egress=public, resolver=resolver) as store,
@@ -257,7 +253,7 @@ def test_a_name_bound_to_loopback_when_it_is_dialled_is_denied():
 
 def test_a_name_with_a_private_address_among_others_is_never_dialled_there():
     class Both(Rebinding):
-        async def resolve(self, host, port=0, family=socket.AF_INET):
+        async def resolve(self, host, port):
             return [(await Rebinding(address).resolve(host, port))[0] for address in ("127.0.0.1", "127.0.0.2")]
 
     async def main():

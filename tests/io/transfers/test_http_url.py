@@ -4,21 +4,23 @@ from yarl import URL
 from brim.errors import TransferFailed
 from brim.io.transfers.http_url import URL_MOST, host_of, portable, redirected, target_of
 
+DEFAULTS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "brim"}
+
 
 def test_user_info_and_fragment_stay_here():
     url, headers = target_of("https://me:pw@h/a?b=c#d", "shown", (("X", "1"),))
     assert str(url) == "https://h/a?b=c"
-    assert headers == {"X": "1", "Authorization": "Basic bWU6cHc="}
+    assert headers == {**DEFAULTS, "X": "1", "Authorization": "Basic bWU6cHc="}
 
 
 def test_a_login_that_was_given_is_kept():
     _, headers = target_of("https://me:pw@h/a", "shown", (("authorization", "Bearer x"),))
-    assert headers == {"authorization": "Bearer x"}
+    assert headers == {**DEFAULTS, "authorization": "Bearer x"}
 
 
 def test_headers_that_are_ours_are_not_taken_from_users():
     _, headers = target_of("https://h/a", "shown", (("Range", "bytes=0-1"), ("Host", "x"), ("Accept-Encoding", "gzip")))
-    assert headers == {}
+    assert headers == DEFAULTS
 
 
 @pytest.mark.parametrize(

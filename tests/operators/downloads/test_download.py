@@ -17,7 +17,7 @@ from servers.faulty_http import Change, Cut, Drip, Drop, FaultyServer, Hang, Ign
 
 from brim.errors import LimitExceeded, ObjectMissing, PlanError, RowTooLarge, SchemaMismatch, TransferFailed
 from brim.events import Resource, Retried, RowsFailed
-from brim.io.transfers.stores import Stores, open_stores
+from brim.io.transfers.stores import open_stores
 from brim.operators.downloads import fetch as module
 from brim.operators.downloads.download import Download, DownloadColumn
 from brim.operators.protocol import ReaderGone, TransferOptions
@@ -452,6 +452,14 @@ class MadeStore:
 
 
 @dataclass
+class MadeStores:
+    made: MadeStore
+
+    def store(self, url: str) -> MadeStore:
+        return self.made
+
+
+@dataclass
 class MadeBody:
     store: MadeStore
     made: Made
@@ -544,7 +552,7 @@ def test_rows_come_whole_and_in_order_within_the_window(
             batches.append(batch_of(urls[at : at + step]))
         at += step
     memory, store, out = FakeMemory(window_bytes=window_bytes), MadeStore(objects), SlowOutbox(turns=turns)
-    stage = FakeStage(stores=Stores({"mem": store}), memory=memory, batch_bytes=batch_bytes)
+    stage = FakeStage(stores=MadeStores(store), memory=memory, batch_bytes=batch_bytes)
 
     async def main():
         with anyio.fail_after(2):
@@ -571,7 +579,7 @@ def test_a_body_that_fits_in_no_memory_is_named(on_error, sized):
     def bodies(size):
         store = MadeStore({"mem://0": Made(100, True, 0, 3, False), "mem://1": Made(size, sized, 0, 50, False)})
         memory = StrictMemory(window_bytes=2000, limit=5000)
-        stage = FakeStage(stores=Stores({"mem": store}), memory=memory, batch_bytes=1000)
+        stage = FakeStage(stores=MadeStores(store), memory=memory, batch_bytes=1000)
 
         async def main():
             out = await drive(column(Download(on_error=on_error)), [batch_of(list(store.objects))], stage=stage)
@@ -597,7 +605,7 @@ def test_a_cancellation_at_any_turn_leaves_nothing_lent_and_nothing_open():
     async def cancelled_after(turns: int) -> None:
         store = MadeStore({f"mem://{n}": made for n, made in enumerate(MIXED)})
         memory = FakeMemory(window_bytes=1500)
-        stage = FakeStage(stores=Stores({"mem": store}), memory=memory, batch_bytes=1000)
+        stage = FakeStage(stores=MadeStores(store), memory=memory, batch_bytes=1000)
         async with anyio.create_task_group() as tasks:
 
             async def operate():
@@ -645,7 +653,7 @@ class Pooled:
 def test_rows_come_whole_beside_others_who_borrow(tmp_path_factory, *, rows, window, pool, taken, connections, first):
     pooled = Pooled.of(window=window, pool=pool, oversize=8000, folder=tmp_path_factory.mktemp("spill"))
     store = MadeStore({f"mem://{n}": made for n, made in enumerate(rows)})
-    stage = FakeStage(stores=Stores({"mem": store}), memory=pooled.memory, batch_bytes=1000)
+    stage = FakeStage(stores=MadeStores(store), memory=pooled.memory, batch_bytes=1000)
     ledger = pooled.ledger
 
     async def main() -> Collected:

@@ -60,27 +60,37 @@ def test_the_head_takes_bytes_from_the_last_that_has_some():
     assert memory.lent == 0
 
 
-def test_a_head_that_grows_and_is_alone_starts_over():
+def test_a_row_that_grows_asks_nobody():
     window, rows = window_of(10)
     lend(rows[0], FakeMemory())
     rows[0].want = 20
-    assert window.decide() == Lend(rows[0], Otherwise.EVICT, rows[0])
+    assert window.decide() is None, "it takes what is there, or goes to disk"
 
 
 def test_growing_keeps_what_is_there_and_repays_the_first_loan():
     memory = FakeMemory()
     row = Row(SOURCE, 0, "a", 4)
     lend(row, memory)
-    row.write(0, b"ab")
-    row.write(2, b"cd")
+    row.write(0, memoryview(b"ab"))
+    row.write(2, memoryview(b"cd"))
     row.want = 10
     lend(row, memory)
-    row.write(4, b"ef")
+    row.write(4, memoryview(b"ef"))
     row.finish()
     assert row.body.to_pybytes() == b"abcdef"
-    assert memory.lent == 10
+    assert memory.lent == 6, "what is beyond the body was given back"
     row.drop()
     assert memory.lent == 0
+
+
+def test_bytes_that_arrived_elsewhere_move_to_their_place():
+    row = Row(SOURCE, 0, "a", 6)
+    lend(row, FakeMemory())
+    row.write(0, memoryview(b"abc"))
+    row.memory.view[3:6] = b"xyz"
+    row.arrived(0, 3)  # a server that knows no ranges began anew
+    row.finish()
+    assert row.body.to_pybytes() == b"xyz"
 
 
 @pytest.mark.parametrize(
