@@ -1,15 +1,18 @@
 """How much memory the process tree holds. Linux from /proc, elsewhere by psutil.
 
-The measure is anonymous and shared memory, Σ (Pss_Anon + Pss_Shmem): pages of files are the kernel's. Reading Pss walks
-the page tables, a millisecond for each 100 MiB, so it is read now and then, and the counters of `status` between: they
-count a page once for each process that shares it, and the last Pss says how much that is too much.
+The measure is anonymous and shared memory, Σ (Pss_Anon + Pss_Shmem): pages of files are the kernel's. Three readings of
+different cost give it together:
 
-A peak between two looks is not missed: the kernel keeps the high-water mark of each process.
+    peek    ten microseconds   `statm` of the processes known, what is anonymous
+    look    0.1 ms             who is there, and their counters, shared memory with them
+    Pss     1 ms for 100 MiB   each page divided by those who share it; the last one corrects the other two
 """
 
 from __future__ import annotations
 
+import mmap
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,64 +22,61 @@ import psutil
 from brim.sizes import KIB
 
 LOOKS_PER_PSS = 20
-_COUNTERS = {b"VmHWM": "high", b"RssAnon": "anon", b"RssFile": "file", b"RssShmem": "shmem"}
+_OWN = (b"RssAnon:", b"RssShmem:")
 _PSS = (b"Pss_Anon:", b"Pss_Shmem:")
-
-
-@dataclass(frozen=True, slots=True)
-class TreeBytes:
-    """Bytes of a process tree: now, and the most since the look before."""
-
-    now: int
-    peak: int
-
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """What the kernel counts of one process, in bytes; `high` is the most it ever had of all three together."""
-
-    high: int = 0
-    anon: int = 0
-    file: int = 0
-    shmem: int = 0
-
-    @property
-    def own(self) -> int:
-        return self.anon + self.shmem
 
 
 @dataclass(eq=False, slots=True)
 class ProcessTree:
-    """The process `root` and its descendants, looked at again and again by one caller."""
+    """The process `root` and its descendants, read again and again by one caller; close it after use."""
 
     root: int = field(default_factory=os.getpid)
     _looks: int = 0
     _shared: int = 0
-    _before: dict[int, Counters] = field(default_factory=dict)
+    _beyond: int = 0
+    _statm: dict[int, int] = field(default_factory=dict)
 
-    def read(self) -> TreeBytes:
-        """What the tree holds now, and the most it held since the last call. Takes 0.1 ms, now and then more."""
-        counters = {pid: found for pid in descendants(self.root) if (found := read_counters(pid)) is not None}
-        now = sum(found.own for found in counters.values())
-        peak = sum(peak_since(self._before.get(pid), found) for pid, found in counters.items())
+    def look(self) -> int:
+        """Bytes the tree holds now."""
+        sizes = {pid: size for pid in descendants(self.root) if (size := own_bytes(pid)) is not None}
+        self._follow(sizes)
+        anonymous, total = self._anonymous(), sum(sizes.values())
         if self._looks % LOOKS_PER_PSS == 0:
-            proportional = [read_pss(pid) for pid in counters]
-            self._shared = now - sum(size for size in proportional if size) if all(proportional) else 0
+            proportional = [size for pid in sizes if (size := read_pss(pid)) is not None]
+            self._shared = total - sum(proportional) if len(proportional) == len(sizes) else 0
         self._looks += 1
-        self._before = counters
-        return TreeBytes(max(0, now - self._shared), max(0, peak - self._shared))
+        now = max(0, total - self._shared)
+        self._beyond = now - anonymous
+        return now
+
+    def peek(self) -> int:
+        """As `look`, of the processes it found, as if their shared memory had stayed the same."""
+        return max(0, self._anonymous() + self._beyond) if self._statm else self.look()
+
+    def close(self) -> None:
+        """Close the files of /proc that are kept open."""
+        self._follow(())
+
+    def _follow(self, pids: Iterable[int]) -> None:
+        """Keep the files of `pids` open, and of no others."""
+        wanted = set(pids)
+        for gone in self._statm.keys() - wanted:
+            os.close(self._statm.pop(gone))
+        for new in wanted - self._statm.keys():
+            with suppress(OSError):
+                self._statm[new] = os.open(f"/proc/{new}/statm", os.O_RDONLY | os.O_CLOEXEC)
+
+    def _anonymous(self) -> int:
+        return sum(anonymous_bytes(file) for file in self._statm.values())
 
 
 def tree_bytes(root: int | None = None) -> int:
     """What the tree of `root`, of this process when None, holds now."""
-    return ProcessTree(os.getpid() if root is None else root).read().now
-
-
-def peak_since(before: Counters | None, now: Counters) -> int:
-    """The most of its own that a process can have held between two looks; what it holds, when its mark did not rise."""
-    if before is None or now.high <= before.high:
-        return now.own
-    return max(now.own, now.high - max(before.file, now.file))
+    tree = ProcessTree(os.getpid() if root is None else root)
+    try:
+        return tree.look()
+    finally:
+        tree.close()
 
 
 def descendants(root: int) -> list[int]:
@@ -101,20 +101,30 @@ def _children(pid: int) -> list[int]:
     return []
 
 
-def read_counters(pid: int) -> Counters | None:
-    """The counters of a process; None when it has ended."""
+def anonymous_bytes(statm: int) -> int:
+    """Anonymous memory of the process whose `statm` file is open; 0 when it has ended."""
     with suppress(OSError):
-        lines = Path(f"/proc/{pid}/status").read_bytes().splitlines()  # bytes: its name may be no text
-        pairs = (line.split(b":", 1) for line in lines)
-        return Counters(**{_COUNTERS[key]: int(rest.split()[0]) * KIB for key, rest in pairs if key in _COUNTERS})
+        _, resident, shared, *_ = os.pread(statm, 128, 0).split()
+        return (int(resident) - int(shared)) * mmap.PAGESIZE
+    return 0
+
+
+def own_bytes(pid: int) -> int | None:
+    """Anonymous and shared memory of a process, each page as a whole; None when it has ended."""
+    with suppress(OSError):
+        return _sum(Path(f"/proc/{pid}/status"), _OWN)
     with suppress(psutil.Error):
-        return Counters(anon=int(psutil.Process(pid).memory_info().rss))
+        return int(psutil.Process(pid).memory_info().rss)
     return None
 
 
 def read_pss(pid: int) -> int | None:
     """Pss_Anon + Pss_Shmem of a process, in bytes; None where the kernel does not say."""
     with suppress(OSError):
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_bytes().splitlines()
-        return sum(int(line.split()[1]) * KIB for line in lines if line.startswith(_PSS))
+        return _sum(Path(f"/proc/{pid}/smaps_rollup"), _PSS)
     return None
+
+
+def _sum(file: Path, names: tuple[bytes, ...]) -> int:
+    """The lines of `file` that begin with `names`, in bytes. It is no text: the name of a process need not be."""
+    return sum(int(line.split()[1]) * KIB for line in file.read_bytes().splitlines() if line.startswith(names))

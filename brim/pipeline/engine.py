@@ -29,7 +29,6 @@ from brim.io.transfers.stores import open_stores
 from brim.io.workers.pools import open_pools
 from brim.limits import Limits
 from brim.operators.protocol import Stores
-from brim.operators.protocol import Stores
 from brim.pipeline.allot import OVERSIZE_SHARE, pad_bytes
 from brim.pipeline.batches import Batches, collect, drain
 from brim.pipeline.job import Job
@@ -39,10 +38,11 @@ from brim.pipeline.observer import Observer
 from brim.pipeline.outlast import outlast
 from brim.pipeline.oversize import Oversize
 from brim.pipeline.progress import Progress, Wanted, show_progress
-from brim.pipeline.relief import Relief, TreeLooks
+from brim.pipeline.relief import Relief
 from brim.pipeline.report import Report
 from brim.pipeline.shared import Shared
 from brim.pipeline.snapshot import RunSnapshot
+from brim.pipeline.tree_looks import TreeLooks
 from brim.pipeline.truth import Truth
 from brim.pipeline.world import LimitedThreads, LoopClock, World
 from brim.sizes import parse_size
@@ -192,18 +192,20 @@ class Engine:
 
     async def _live(self, opened: anyio.Event) -> None:
         """The root task: holds everything open until it is told to close."""
+        looks = TreeLooks()
         try:
             keep_pages_briefly(self.limits.memory)
-            looks = TreeLooks()
-            start = (await looks()).now
+            start = (await looks.look()).now
             async with self._open_world() as shared, anyio.create_task_group() as tasks:
                 self._shared, self._tasks = shared, tasks
                 self._truth = self._open_truth(shared, looks, start)
                 tasks.start_soon(self._truth.watch)
                 opened.set()
                 await self._closing.wait()
+                looks.soon()  # a thread is waited for
                 tasks.cancel_scope.cancel()
         finally:
+            looks.close()
             self._tasks = None
             opened.set()
 
@@ -234,15 +236,15 @@ class Engine:
             spill.close()
 
     def _open_truth(self, shared: Shared, looks: TreeLooks, start: int) -> Truth:
-        world, relief = shared.world, Relief(shared.pools, looks.thread)
-        kept = shared.handed_over
+        world, kept = shared.world, shared.handed_over
         return Truth(
             self.limits.memory,
             start,
             world.ledger,
             world.clock,
-            looks,
-            relief,
+            looks=looks,
+            busy=lambda: bool(self._jobs),
+            actions=Relief(shared.pools),
             kept=lambda: kept.held_bytes,
             tell=self._emit,
             on_look=self._note_growth,
@@ -262,11 +264,6 @@ class Engine:
         """What URLs are opened with."""
         return self._opened().world.stores
 
-    @property
-    def stores(self) -> Stores:
-        """What URLs are opened with."""
-        return self._opened().world.stores
-
     def begin(self, pipeline: Pipeline) -> Job:
         """Start a run of `pipeline` in the engine's task group; the job tells how it goes."""
         shared = self._opened()
@@ -275,7 +272,7 @@ class Engine:
         assert self._tasks is not None
         self._runs_begun += 1
         observer = Observer(f"run-{id(self):x}-{self._runs_begun}", self._emit)
-        job = Job(pipeline.node, shared, observer, self._forget, self._truth.look)
+        job = Job(pipeline.node, shared, observer, self._forget, self._truth.look_now)
         self._jobs[job] = None
         self._tasks.start_soon(job.main, name=f"brim {observer.run_id}")
         progress: Progress | None = show_progress(job, wanted=self._progress)

@@ -10,22 +10,34 @@ Ten times a second, fifty times from 85 % on. Whatever it finds, floors remain, 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from brim.io.process_tree import TreeBytes
+import anyio
+
 from brim.operators.protocol import Clock
 from brim.pipeline.allot import pad_bytes
 from brim.pipeline.drift import Drift
 from brim.pipeline.ledger import Ledger
 from brim.pipeline.pressure import Level, Pressure
+from brim.pipeline.tree_looks import TreeBytes
 
 LOOK_S, LOOK_UNDER_PRESSURE_S = 0.1, 0.02
 GIVE_BACK_S = 0.5  # between two calls, because giving back costs the page faults of taking again
 HALVE_S = 1.0  # what a worker holds is gone only when its call has ended
 TELL_S = 1.0
 WORTH_TELLING = 32  # a change of the drift by a part of the memory in so many
+
+
+class Looks(Protocol):
+    """How the tree is looked at."""
+
+    async def look(self, seconds: float = 0.0, *, closely: bool = False) -> TreeBytes:
+        """What it holds at the end of so many seconds, and the most in between."""
+
+    def soon(self) -> None:
+        """Let the look that is under way end now."""
 
 
 class Actions(Protocol):
@@ -46,7 +58,8 @@ class Truth:
     Attributes:
         memory: bytes by which the tree may grow.
         start: what it held when the engine was opened.
-        read: looks at the tree.
+        looks: at the tree.
+        busy: whether runs are under way; only then are short peaks looked for.
         kept: bytes of results the caller holds; they are the caller's, and subtracted.
         tell: told of `memory.drift` and `memory.shrink`.
         on_look: told, at every look, by how much the tree had grown, and the most since the look before.
@@ -56,13 +69,15 @@ class Truth:
     start: int
     ledger: Ledger
     clock: Clock
-    read: Callable[[], Awaitable[TreeBytes]]
+    looks: Looks
+    busy: Callable[[], bool]
     actions: Actions
     kept: Callable[[], int]
     tell: Callable[[str, dict[str, Any]], None]
     on_look: Callable[[int, int], None]
     growth: int = 0
     peak: int = 0
+    _taken: anyio.Event = field(default_factory=anyio.Event)
     _drift: Drift = field(default_factory=Drift)
     _pressure: Pressure = field(init=False)
     _told_level: Level = Level.CALM
@@ -78,13 +93,16 @@ class Truth:
     async def watch(self) -> None:
         """Look, and act, for ever."""
         while True:
-            await self.look()
+            seconds = LOOK_S if self._pressure.level is Level.CALM else LOOK_UNDER_PRESSURE_S
+            self._take(await self.looks.look(seconds, closely=self.busy()))
+            self._taken.set()
+            self._taken = anyio.Event()
             await self._act()
-            await self.clock.sleep(LOOK_S if self._pressure.level is Level.CALM else LOOK_UNDER_PRESSURE_S)
 
-    async def look(self) -> None:
-        """Look once, and let the ledger follow."""
-        self._take(await self.read())
+    async def look_now(self) -> None:
+        """Follow what the tree holds now."""
+        self.looks.soon()
+        await self._taken.wait()
 
     def _take(self, seen: TreeBytes) -> None:
         kept, now = self.kept(), self.clock.now()

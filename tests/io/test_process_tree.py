@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from brim.io.process_tree import Counters, ProcessTree, descendants, peak_since, read_counters, read_pss, tree_bytes
+from brim.io.process_tree import ProcessTree, descendants, own_bytes, read_pss, tree_bytes
 from brim.sizes import MIB
 
 linux = pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="the kernel keeps no such counters")
@@ -69,43 +69,33 @@ sys.stdin.readline()
 def test_a_process_that_has_gone_counts_nothing():
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
         pass
-    assert read_counters(child.pid) is None
+    assert own_bytes(child.pid) is None
     assert descendants(child.pid) == [child.pid]
 
 
-def test_between_two_looks_the_mark_of_the_kernel_tells_the_peak():
-    before = Counters(high=100, anon=60, file=40)
-    assert peak_since(None, before) == 60
-    assert peak_since(before, Counters(high=100, anon=50, file=40)) == 50, "the mark did not rise"
-    assert peak_since(before, Counters(high=190, anon=50, file=40)) == 150
-    assert peak_since(before, Counters(high=190, anon=50, file=10)) == 150, (
-        "pages of files that are gone count as files"
-    )
-    assert peak_since(before, Counters(high=110, anon=80, file=40)) == 80
-
-
 @linux
-def test_a_peak_that_is_over_before_the_next_look_is_not_missed():
+def test_a_peek_sees_what_grew_since_the_look_and_a_look_who_came_and_went():
     code = """
 import mmap, sys
-print("ready", flush=True)
 sys.stdin.readline()
-with mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as held:
-    held.write(b"1" * (32 << 20))
+held = mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+held.write(b"1" * (64 << 20))
 print("done", flush=True)
 sys.stdin.readline()
 """
+    tree = ProcessTree()
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdout.readline() == b"ready\n"
-        tree = ProcessTree(child.pid)
-        first = tree.read()
+        before = tree.look()
         child.stdin.write(b"go\n")
         child.stdin.flush()
         assert child.stdout.readline() == b"done\n"
-        second = tree.read()
+        assert tree.peek() - before == pytest.approx(64 * MIB, abs=16 * MIB)
+        assert tree.look() == pytest.approx(tree.peek(), abs=MIB)
         child.stdin.close()
-    assert second.now - first.now < 8 * MIB
-    assert second.peak - first.now == pytest.approx(64 * MIB, abs=8 * MIB), "the bytes and the mapping"
+    assert tree.peek() - before < 16 * MIB, "who has ended holds nothing"
+    assert tree.look() - before < 16 * MIB
+    tree.close()
+    assert not tree._statm
 
 
 @linux
@@ -122,7 +112,7 @@ sys.stdin.readline()
 """
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout.readline() == b"ready\n"
-        counted = sum(read_counters(pid).own for pid in descendants(child.pid))
+        counted = sum(own_bytes(pid) for pid in descendants(child.pid))
         grown = tree_bytes(child.pid)
         assert grown == pytest.approx(sum(map(read_pss, descendants(child.pid))), abs=MIB)
         child.stdin.close()

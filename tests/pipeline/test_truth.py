@@ -13,9 +13,9 @@ from kit import LoopClock
 from virtual_loop import run_virtual
 
 import brim
-from brim.io.process_tree import TreeBytes
 from brim.pipeline.allot import pad_bytes
 from brim.pipeline.ledger import Kind, Ledger
+from brim.pipeline.tree_looks import TreeBytes
 from brim.pipeline.truth import Truth
 from brim.sizes import MIB
 
@@ -33,9 +33,17 @@ class Scripted:
     asked: list[tuple[float, str]] = field(default_factory=list)
     told: list[tuple[str, dict]] = field(default_factory=list)
     kept: int = 0
+    busy: bool = False
+    hurried: anyio.Event = field(default_factory=anyio.Event)
 
-    async def read(self):
-        self.looks.append(self._now())
+    def soon(self):
+        self.hurried.set()
+
+    async def look(self, seconds=0.0, *, closely=False):
+        with anyio.move_on_after(seconds):
+            await self.hurried.wait()
+        self.hurried = anyio.Event()
+        self.looks.append((self._now(), closely))
         return TreeBytes(START + self.growth, START + self.growth + MIB)
 
     async def give_back(self):
@@ -57,8 +65,9 @@ class Scripted:
             START,
             ledger,
             LoopClock(),
-            self.read,
-            self,
+            looks=self,
+            busy=lambda: self.busy,
+            actions=self,
             kept=lambda: self.kept,
             tell=lambda event, fields: self.told.append((event, fields)),
             on_look=lambda growth, peak: None,
@@ -82,13 +91,17 @@ def _watched(main):
 
 def test_it_looks_ten_times_a_second_and_fifty_times_under_pressure():
     async def main(scripted, ledger, truth):
-        await anyio.sleep(0.95)
+        await anyio.sleep(1.05)
         assert len(scripted.looks) == 10
+        await truth.look_now()
+        assert scripted.looks[-1] == (1.05, False), "a run that ends does not wait for the time of the next look"
+        scripted.busy = True
         scripted.growth = 86 * MEMORY // 100
         await anyio.sleep(0.1)
         scripted.looks.clear()
         await anyio.sleep(1)
         assert 49 <= len(scripted.looks) <= 51
+        assert all(closely for _, closely in scripted.looks)
         assert truth.peak == scripted.growth + MIB
 
     _watched(main)
@@ -174,7 +187,7 @@ def test_a_collected_table_larger_than_the_memory_does_not_slow_the_run_down():
     told = []
 
     async def main():
-        async with brim.Engine(memory="64MiB", on_event=told.append) as engine:
+        async with brim.Engine(memory="64MiB", max_runs=1, on_event=told.append) as engine:
             table = await engine.collect(brim.range(20_000_000))
             assert table.nbytes == 160_000_000
             await anyio.sleep(0.2)

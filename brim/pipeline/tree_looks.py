@@ -1,0 +1,56 @@
+"""Looks at the process tree that miss no peak of more than ten milliseconds, from a thread of their own.
+
+The thread is their own so that a host that is busy in threads does not blind the engine. It sleeps between two peeks
+and comes back to the loop ten times a second.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+import anyio
+import anyio.to_thread
+
+from brim.io.process_tree import ProcessTree
+
+PEEK_S = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class TreeBytes:
+    """Bytes of a process tree: now, and the most since the look before."""
+
+    now: int
+    peak: int
+
+
+@dataclass(frozen=True, slots=True)
+class TreeLooks:
+    """The tree of this process; one look at a time."""
+
+    tree: ProcessTree = field(default_factory=ProcessTree)
+    _soon: threading.Event = field(default_factory=threading.Event)
+    _thread: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
+
+    async def look(self, seconds: float = 0.0, *, closely: bool = False) -> TreeBytes:
+        """Look for so many seconds, or until `soon`; every `PEEK_S` when `closely`, else at the end."""
+        try:
+            return await anyio.to_thread.run_sync(self._look, seconds, closely, limiter=self._thread)
+        finally:
+            self._soon.clear()
+
+    def soon(self) -> None:
+        """Let the look that is under way end now."""
+        self._soon.set()
+
+    def close(self) -> None:
+        self.tree.close()
+
+    def _look(self, seconds: float, closely: bool) -> TreeBytes:
+        peak, until = 0, time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._soon.wait(min(left, PEEK_S) if closely else left):
+            peak = max(peak, self.tree.peek())
+        now = self.tree.look()
+        return TreeBytes(now, max(peak, now))

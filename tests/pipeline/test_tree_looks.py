@@ -1,0 +1,58 @@
+"""Looks at the real tree: short peaks are seen, and nobody waits for a look."""
+
+from __future__ import annotations
+
+import asyncio
+import mmap
+import threading
+import time
+from pathlib import Path
+
+import anyio
+import pytest
+
+from brim.pipeline.tree_looks import TreeLooks
+from brim.sizes import MIB
+
+
+def _hold_shortly(started):
+    started.wait()
+    with mmap.mmap(-1, 64 * MIB, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as held:
+        held.write(b"\1" * (32 * MIB))
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="peaks between looks are read from /proc")
+def test_a_peak_between_two_looks_is_seen_when_it_is_looked_for():
+    async def main():
+        looks, peaks = TreeLooks(), []
+        before = await looks.look()
+        for closely in (False, True):
+            started = threading.Event()
+            thread = threading.Thread(target=_hold_shortly, args=(started,))
+            thread.start()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(anyio.to_thread.run_sync, started.set)
+                seen = await looks.look(0.5, closely=closely)
+            thread.join()
+            peaks.append((seen.peak - before.now, seen.now - before.now))
+        looks.close()
+        return peaks
+
+    (unseen, _), (peak, now) = asyncio.run(main())
+    assert unseen < 8 * MIB
+    assert peak > 24 * MIB
+    assert now < 8 * MIB
+
+
+def test_a_look_that_is_wanted_soon_ends_at_once():
+    async def main():
+        looks, began = TreeLooks(), time.monotonic()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(looks.look, 60)
+            await anyio.sleep(0.01)
+            looks.soon()
+        looks.close()
+        return time.monotonic() - began
+
+    assert asyncio.run(main()) < 10
