@@ -33,9 +33,11 @@ from brim.io.files.pieces import pieces
 from brim.io.parquet.parquet_file import open_parquet
 from brim.io.parquet.parquet_footer import Footer, open_footer
 from brim.io.parquet.prune import Range, may_match
+from brim.io.parquet.row_filter import RowFilter, row_filter
 from brim.io.parquet.row_groups import BUFFER_BYTES, PAGE_BYTES, DecodedSize, decoded_size
 from brim.io.scan import Batches, Scan
 from brim.io.source import OnError
+from brim.operators.coalesce import Coalesce
 from brim.operators.expressions.tree import Tree
 from brim.operators.protocol import Operator
 
@@ -134,7 +136,13 @@ class ParquetSource:
         return replace(self, limit=rows if self.limit is None else min(rows, self.limit))
 
     def with_filters(self, predicates: tuple[Tree, ...]) -> ParquetSource:
-        return replace(self, predicates=(*self.predicates, *predicates))
+        found = replace(self, predicates=(*self.predicates, *predicates))
+        return found if found.row_filter is None else replace(found, rows=None)
+
+    @property
+    def row_filter(self) -> RowFilter | None:
+        """What of the predicates is applied to the rows that are read, beside what they leave out unread."""
+        return row_filter(self.predicates, self.stored_schema)
 
     def operator(self) -> Operator:
         return Scan(self, self.limit)
@@ -285,23 +293,34 @@ class RowGroup:
         if self.opened is None:
             yield RowsFailed(self.data.path, max(1, self.size.rows), self.trouble)
             return
+        kept = self.source.row_filter
+        gathered = Coalesce(0 if kept is None else int(_FILL * batch_bytes))
+        trouble: CorruptInput | None = None
         try:
-            yield from self._decode(batch_bytes)
+            for batch in self._decode(batch_bytes, kept):
+                yield from gathered.push(batch, batch_bytes)
+                del batch  # or it would lie beside the next while that is decoded
         except CorruptInput as error:
             if self.source.on_error == "raise":
                 raise
-            yield RowsFailed(self.data.path, self.size.rows - self.position, beside(self.data.path, error))
+            trouble = error
+        yield from gathered.finish(batch_bytes)
+        if trouble is not None:
+            yield RowsFailed(self.data.path, self.size.rows - self.position, beside(self.data.path, trouble))
 
-    def _decode(self, batch_bytes: int) -> Batches:
+    def _decode(self, batch_bytes: int, kept: RowFilter | None) -> Iterator[pa.RecordBatch]:
         """Steps of as many rows as weigh about a batch; when rows prove larger, from here on by smaller steps."""
         while self.position < self.size.rows:
             step = self._step(batch_bytes)
             for batch in self._steps(step):
+                found, made = batch.nbytes, self._finish(batch, kept)
+                if made.num_rows:
+                    found = max(found, made.nbytes * batch.num_rows // made.num_rows)
                 self.position += batch.num_rows
-                found = batch.nbytes
                 self.learned.learn(self.size.decoded_bytes * batch.num_rows / self.size.rows, found)
-                yield from pieces(batch, batch_bytes)
                 del batch  # or it would lie beside the next while that is decoded
+                yield from pieces(made, batch_bytes)
+                del made
                 if found > 2 * batch_bytes and step > 1:
                     break
             else:
@@ -329,17 +348,18 @@ class RowGroup:
                         return
                     before = min(skip, batch.num_rows)
                     skip -= before
-                    made = self._finish(batch.slice(before))
-                    del batch  # or it would lie beside the next while that is decoded
-                if made.num_rows:
-                    yield made
-                del made
+                if before < batch.num_rows:
+                    yield batch.slice(before) if before else batch
+                del batch  # or it would lie beside the next while that is decoded
 
-    def _finish(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """`batch` checked, decoded, and with the columns of its folders."""
-        if not self.source.trusted:
-            batch.validate(full=True)
-        stored = conform(batch, self.source.stored_schema)
+    def _finish(self, batch: pa.RecordBatch, kept: RowFilter | None) -> pa.RecordBatch:
+        """The rows of `batch` that are wanted, checked, decoded, and with the columns of its folders."""
+        with reading(self.data.path, f"row group {self.index}"):
+            if kept is not None:
+                batch = kept.keep(batch, trusted=self.source.trusted)
+            if not self.source.trusted:
+                batch.validate(full=True)
+            stored = conform(batch, self.source.stored_schema)
         values = partition_values(self.data, self.source.parts)
         if not any(name in values for name in self.source.columns):
             return stored

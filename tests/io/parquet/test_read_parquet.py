@@ -138,16 +138,16 @@ def test_pruning_leaves_out_no_row_that_passes(tmp_path, function, value, groups
 def test_row_groups_that_cannot_match_are_not_read(tmp_path):
     source = parquet_source(write(tmp_path / "a.parquet"))
 
-    def rows(*predicates):
-        return table_of(source.with_filters(predicates)).num_rows
+    def groups(*predicates):
+        return len(list(source.with_filters(predicates).units()))
 
     column = Column("id")
-    assert rows(Call("greater_equal", (column, literal(250)))) == 800
-    assert rows(Call("and", (Call("greater", (column, literal(250))), Call("less", (column, literal(299)))))) == 100
-    assert rows(Call("is_null", (column,))) == 0
-    assert rows(Call("is_in", (column, Literal(pa.scalar([5, 950]))))) == 200
-    assert rows(Call("is_between", (column, literal(150), literal(250)), (("closed", "both"),))) == 200
-    assert rows(Call("equal", (column, literal("x")))) == 1000
+    assert groups(Call("greater_equal", (column, literal(250)))) == 8
+    assert groups(Call("and", (Call("greater", (column, literal(250))), Call("less", (column, literal(299)))))) == 1
+    assert groups(Call("is_null", (column,))) == 0
+    assert groups(Call("is_in", (column, Literal(pa.scalar([5, 950]))))) == 2
+    assert groups(Call("is_between", (column, literal(150), literal(250)), (("closed", "both"),))) == 2
+    assert groups(Call("equal", (column, literal("x")))) == 10
 
 
 def test_large_rows_in_one_row_group_are_not_all_in_memory(tmp_path):
@@ -279,7 +279,7 @@ def test_a_source_pickles_and_reads_the_same(tmp_path):
     source = parquet_source(write(tmp_path / "a.parquet")).with_filters((Call("less", (Column("id"), literal(150))),))
     again = pickle.loads(pickle.dumps(source))
     assert isinstance(again, ParquetSource)
-    assert table_of(again).num_rows == table_of(source).num_rows == 200
+    assert table_of(again).num_rows == table_of(source).num_rows == 150
 
 
 def test_files_of_duckdb_are_read(tmp_path):
