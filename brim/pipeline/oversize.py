@@ -79,16 +79,20 @@ class Parcel:
     _batch: pa.RecordBatch | None
     _file: BinaryIO | None = None
     _lent: int = 0
+    _ahead: int = 0
     _holder: StageState | None = None
     _moving: anyio.Event | None = None
     _dropped: bool = False
 
     async def settle(self) -> None:
-        """Come to rest: on the reserve when it is free, else on disk."""
+        """Come to rest: on the reserve when it is free, on what is lent ahead when there is that much, else on disk."""
         ledger = self.lane.ledger
         if self.excess and ledger.borrow(Kind.OVERSIZE, self.excess, self.owner.rank):
             self._lent = self.excess
             self.lane.at_rest.append(self)
+            return
+        if self.excess and ledger.borrow(Kind.AHEAD, self.excess, self.owner.rank):
+            self._ahead = self.excess  # as a batch behind the head of a queue has it
             return
         ledger.overdraw(Kind.OVERSIZE, self.excess)  # it is there already; while it is written nobody else may begin
         self._lent = self.excess
@@ -160,9 +164,11 @@ class Parcel:
             self.lane.at_rest.remove(self)
 
     def _repay(self) -> None:
-        lent, self._lent = self._lent, 0
+        lent, self._lent, ahead, self._ahead = self._lent, 0, self._ahead, 0
         if lent:
             self.lane.ledger.repay(Kind.OVERSIZE, lent)
+        if ahead:
+            self.lane.ledger.repay(Kind.AHEAD, ahead)
         if self._holder is not None:
             self._holder.oversize -= 1
             self._holder = None
