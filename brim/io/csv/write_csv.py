@@ -12,6 +12,7 @@ import pyarrow.csv
 from brim.errors import PlanError, SchemaMismatch
 from brim.io.files.file_sink import FILE_BYTES, FileSink, file_sink
 from brim.io.files.stream_encoder import StreamEncoder
+from brim.io.object_stores.storage import StorageLike
 from brim.io.sink import Mode
 from brim.sizes import MIB
 
@@ -27,6 +28,7 @@ def csv_sink(
     delimiter: str = ",",
     header: bool = True,
     max_file_bytes: int | str = FILE_BYTES,
+    storage: StorageLike = None,
 ) -> FileSink:
     """A ``.csv`` file, or a folder of them, each with a header.
 
@@ -35,7 +37,9 @@ def csv_sink(
     """
     check_delimiter(delimiter, "write_csv")
     made = CsvFormat(delimiter, header)
-    return file_sink("write_csv", path, made, mode=mode, partition_by=partition_by, max_file_bytes=max_file_bytes)
+    return file_sink(
+        "write_csv", path, made, mode=mode, partition_by=partition_by, max_file_bytes=max_file_bytes, storage=storage
+    )
 
 
 def check_delimiter(delimiter: str, name: str) -> None:
@@ -68,9 +72,8 @@ class CsvFormat:
         """A thousand rows as text, which are small unless their batch is."""
         return MIB + 2 * batch_bytes
 
-    def open(self, path: Path, schema: pa.Schema) -> StreamEncoder:
+    def open(self, file: pa.NativeFile, name: str, schema: pa.Schema) -> StreamEncoder:  # noqa: ARG002 - one kind of file
         options = pa.csv.WriteOptions(
             include_header=self.header, batch_size=_ROWS, delimiter=self.delimiter, quoting_style="needed"
         )
-        file = pa.OSFile(str(path), "wb")
         return StreamEncoder(file, pa.csv.CSVWriter(file, schema, write_options=options))

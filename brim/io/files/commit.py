@@ -42,6 +42,16 @@ class Target:
     suffix: str
     writer: str
 
+    @property
+    def place(self) -> str:
+        """The path, for people."""
+        return str(self.path) if self.is_file else f"{self.path}/"
+
+    @property
+    def held_bytes(self) -> int:
+        """What a file that is written holds beside its encoder: nothing, the system writes it."""
+        return 0
+
     def check(self) -> None:
         """Raise `PlanError` when the target is in the way of `mode`."""
         if self.mode not in ("create", "append", "overwrite"):

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from brim.io.files.commit import Staging, sync_file, writing
+from brim.io.files.commit import writing
 from brim.io.files.partition import split
 
 OPEN_MAX = 32  # files open at once; one more partition ends the file that was written to longest ago
@@ -51,8 +51,34 @@ class FileFormat(Protocol):
     def gathered_min(self, batch_bytes: int) -> int:
         """What an encoder should gather before it writes; 0 where it writes at once."""
 
-    def open(self, path: Path, schema: pa.Schema) -> Encoder:
-        """A new file at `path`."""
+    def open(self, file: pa.NativeFile, name: str, schema: pa.Schema) -> Encoder:
+        """A file called `name`, to be written into `file`, which the encoder closes."""
+
+
+class FilesOnTheirWay(Protocol):
+    """Files that are written and not yet visible: in a hidden folder, or on their way to an object store."""
+
+    @property
+    def token(self) -> str:
+        """Tells the files of this run from those of others."""
+
+    @property
+    def place(self) -> str:
+        """Where they are to appear, for people."""
+
+    @property
+    def own_names(self) -> bool:
+        """Whether names must differ from those of other runs."""
+
+    @property
+    def open_most(self) -> int:
+        """How many may be open at once."""
+
+    def new_file(self, path: Path) -> pa.NativeFile:
+        """A new file, `path` below the target."""
+
+    def finish(self, path: Path) -> int:
+        """The file at `path` is closed: wait until it is safe; its size in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +99,10 @@ class _OpenPart:
 
 @dataclass(eq=False, slots=True)
 class PartFiles:
-    """Files in the folder of `staging`; `name` is the only file's, else they are numbered."""
+    """Files on their way; `name` is the only file's, else they are numbered."""
 
     format: FileFormat
-    staging: Staging
+    files: FilesOnTheirWay
     schema: pa.Schema
     partition_by: tuple[str, ...]
     name: str
@@ -96,19 +122,19 @@ class PartFiles:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Write the rows of `batch` to the files they belong to."""
-        with writing(str(self.staging.target.path)):
+        with writing(self.files.place):
             for folder, rows in self._split(batch):
                 self._write(folder, rows)
 
     def flush(self) -> None:
         """Write all that is gathered."""
-        with writing(str(self.staging.target.path)):
+        with writing(self.files.place):
             for part in self._open.values():
                 part.encoder.flush()
 
     def finish(self) -> None:
         """End all files; without any rows there is one file without rows, unless rows name the folders."""
-        with writing(str(self.staging.target.path)):
+        with writing(self.files.place):
             if not self._count and not self.partition_by:
                 self._part(Path())
             for folder in list(self._open):
@@ -137,23 +163,21 @@ class PartFiles:
         """The open file of `folder`, now the last one that was written to."""
         part = self._open.pop(folder, None)
         if part is None:
-            if len(self._open) >= OPEN_MAX:
+            if len(self._open) >= min(OPEN_MAX, self.files.open_most):
                 self._end(next(iter(self._open)))
             path = folder / (self.name or self._new_name())
-            place = self.staging.folder / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            part = _OpenPart(path, self.format.open(place, self.schema))
+            part = _OpenPart(path, self.format.open(self.files.new_file(path), path.name, self.schema))
             self._count += 1
         self._open[folder] = part
         return part
 
     def _new_name(self) -> str:
         """Numbered; with the run's token where files of other runs may be."""
-        run = f"{self.staging.token}-" if self.staging.target.mode == "append" else ""
+        run = f"{self.files.token}-" if self.files.own_names else ""
         return f"part-{run}{self._count:05d}{self.format.suffixes[0]}"
 
     def _end(self, folder: Path) -> None:
         part = self._open[folder]
         part.encoder.close()
         del self._open[folder]
-        self.done.append(Part(part.path, part.rows, sync_file(self.staging.folder / part.path)))
+        self.done.append(Part(part.path, part.rows, self.files.finish(part.path)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import orjson
 import pyarrow as pa
@@ -16,6 +15,7 @@ import pyarrow as pa
 from brim.errors import CorruptInput
 from brim.io.files.file_sink import FILE_BYTES, FileSink, file_sink
 from brim.io.json.json_types import check_json, text_type
+from brim.io.object_stores.storage import StorageLike
 from brim.io.sink import Mode
 from brim.sizes import MIB
 
@@ -30,10 +30,17 @@ def json_sink(
     mode: Mode = "create",
     partition_by: str | Sequence[str] = (),
     max_file_bytes: int | str = FILE_BYTES,
+    storage: StorageLike = None,
 ) -> FileSink:
     """A ``.jsonl`` file, or a folder of them."""
     return file_sink(
-        "write_json", path, JsonFormat(), mode=mode, partition_by=partition_by, max_file_bytes=max_file_bytes
+        "write_json",
+        path,
+        JsonFormat(),
+        mode=mode,
+        partition_by=partition_by,
+        max_file_bytes=max_file_bytes,
+        storage=storage,
     )
 
 
@@ -54,23 +61,23 @@ class JsonFormat:
     def encoder_bytes(self, batch_bytes: int) -> int:
         return _PYTHON_OVERHEAD * min(_SLICE_BYTES, batch_bytes)
 
-    def open(self, path: Path, schema: pa.Schema) -> JsonEncoder:
+    def open(self, file: pa.NativeFile, name: str, schema: pa.Schema) -> JsonEncoder:
         carrier = pa.schema([(item.name, text_type(item.type)) for item in schema])
-        return JsonEncoder(path.open("wb"), str(path), carrier)
+        return JsonEncoder(file, name, carrier)
 
 
 @dataclass(eq=False, slots=True)
 class JsonEncoder:
     """One file of JSON lines."""
 
-    file: BinaryIO
+    file: pa.NativeFile
     place: str
     carrier: pa.Schema
     gathered_bytes: int = 0
 
     @property
     def written_bytes(self) -> int:
-        return self.file.tell()
+        return int(self.file.tell())
 
     def write(self, batch: pa.RecordBatch) -> None:
         for part in _slices(batch):
@@ -78,9 +85,10 @@ class JsonEncoder:
             rows = pa.RecordBatch.from_arrays(columns, schema=self.carrier)
             try:
                 values = rows.to_pylist(maps_as_pydicts="strict")
-                self.file.writelines(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in values)
+                text = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in values)
             except (TypeError, ValueError, KeyError) as error:  # text that is not UTF-8, a map with a key twice
                 raise CorruptInput("write_json", self.place, str(error)) from error
+            self.file.write(text)
 
     def flush(self) -> None:
         """Batches are written at once."""

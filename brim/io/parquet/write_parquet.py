@@ -15,8 +15,9 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from brim.errors import PlanError, SchemaMismatch
+from brim.errors import BrimError, PlanError, SchemaMismatch
 from brim.io.files.file_sink import FILE_BYTES, FileSink, file_sink
+from brim.io.object_stores.storage import StorageLike
 from brim.io.sink import Mode
 from brim.sizes import KIB, MIB, parse_size
 
@@ -41,6 +42,7 @@ def parquet_sink(
     compression: Compression = "zstd",
     row_group_bytes: int | str = ROW_GROUP_BYTES,
     max_file_bytes: int | str = FILE_BYTES,
+    storage: StorageLike = None,
 ) -> FileSink:
     """A ``.parquet`` file, or a folder of them.
 
@@ -49,7 +51,15 @@ def parquet_sink(
     if compression not in _CODECS:
         raise PlanError(f"write_parquet: compression is one of {', '.join(_CODECS)}, not {compression!r}")
     made = ParquetFormat(compression, parse_size(row_group_bytes))
-    return file_sink("write_parquet", path, made, mode=mode, partition_by=partition_by, max_file_bytes=max_file_bytes)
+    return file_sink(
+        "write_parquet",
+        path,
+        made,
+        mode=mode,
+        partition_by=partition_by,
+        max_file_bytes=max_file_bytes,
+        storage=storage,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +85,8 @@ class ParquetFormat:
     def encoder_bytes(self, batch_bytes: int) -> int:
         return _ENCODER_BYTES + 2 * batch_bytes
 
-    def open(self, path: Path, schema: pa.Schema) -> ParquetEncoder:
-        return ParquetEncoder(self, path, schema)
+    def open(self, file: pa.NativeFile, name: str, schema: pa.Schema) -> ParquetEncoder:  # noqa: ARG002 - one kind
+        return ParquetEncoder(self, file, schema)
 
 
 @dataclass(eq=False, slots=True)
@@ -84,16 +94,15 @@ class ParquetEncoder:
     """One Parquet file; it is begun with its first row group, whose rows decide how pages are made."""
 
     format: ParquetFormat
-    path: Path
+    file: pa.NativeFile
     schema: pa.Schema
     gathered: list[pa.RecordBatch] = field(default_factory=list)
     gathered_bytes: int = 0
     _writer: Any = None
-    _file: Any = None
 
     @property
     def written_bytes(self) -> int:
-        return 0 if self._file is None or self._file.closed else int(self._file.tell())
+        return 0 if self.file.closed else int(self.file.tell())
 
     def write(self, batch: pa.RecordBatch) -> None:
         self.gathered.append(batch)
@@ -116,23 +125,22 @@ class ParquetEncoder:
         if self._writer is None:
             self._open(self.schema.empty_table())
         self._writer.close()
-        self._file.close()
+        self.file.close()
 
     def abandon(self) -> None:
         self.gathered.clear()
         self.gathered_bytes = 0
-        if self._file is not None and not self._file.closed:
-            with suppress(OSError, pa.ArrowException):  # the disk may be full
+        with suppress(OSError, pa.ArrowException, BrimError):  # the disk may be full
+            if self._writer is not None and not self.file.closed:
                 self._writer.close()  # or it would be closed when it is forgotten, after its file
-            self._file.close()
+        self.file.close()
 
     def _open(self, table: pa.Table) -> None:
-        self._file = pa.OSFile(str(self.path), "wb")
         mean = {name: table[name].nbytes / max(1, table.num_rows) for name in table.schema.names}
         short = [name for name, size in mean.items() if size <= _LONG_VALUE_BYTES]
         leaves = _leaves(self.schema, set(short))
         self._writer = pq.ParquetWriter(
-            self._file,
+            self.file,
             self.schema,
             compression=self.format.compression,
             write_batch_size=max(1, min(_PAGE_ROWS_MAX, int(_PAGE_BYTES / max(1.0, max(mean.values(), default=0.0))))),

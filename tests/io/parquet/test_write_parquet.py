@@ -94,8 +94,8 @@ def test_create_refuses_what_is_there(tmp_path):
         parquet_sink(tmp_path / "out", mode="overwrite").check_target()
     with pytest.raises(PlanError, match="mode is"):
         parquet_sink(tmp_path / "c", mode="replace").check_target()
-    with pytest.raises(PlanError, match="s3://"):
-        parquet_sink("s3://bucket/a")
+    with pytest.raises(PlanError, match="ftp://"):
+        parquet_sink("ftp://bucket/a")
 
 
 def test_create_does_not_replace_what_came_meanwhile(tmp_path):
