@@ -15,6 +15,8 @@ from benchmarks.results import Entry
 from brim.sizes import MIB
 
 COLOURS = {"brim": "#0b6e99", "daft": "#d9730d", "ray": "#6940a5", "polars": "#4d6461", "duckdb": "#dfab01"}
+CUT = 6.0
+"""A bar is at most so many times as long as the shortest."""
 SWEEP_COLOURS = ("#0b6e99", "#d9730d", "#6940a5", "#4d6461")
 STYLE = {
     "svg.fonttype": "none",
@@ -26,28 +28,34 @@ STYLE = {
 
 
 def speed_plot(entries: Sequence[Entry], path: Path) -> None:
-    """A panel a workload, a bar an engine: the median of its seconds, a dot a run."""
+    """A panel a workload, a bar an engine: the median of its seconds, a dot a run. Very long bars are cut."""
     with mpl.rc_context(STYLE):
-        columns = 4
+        columns = 3
         rows = -(-len(entries) // columns)
-        figure = Figure(figsize=(2.4 * columns, 2.3 * rows), layout="constrained")
+        figure = Figure(figsize=(3.2 * columns, 1.9 * rows), layout="constrained")
         for place, entry in enumerate(entries):
-            axes = figure.add_subplot(rows, columns, place + 1)
-            _bars(axes, entry)
+            _bars(figure.add_subplot(rows, columns, place + 1), entry)
         _save(figure, path)
 
 
 def _bars(axes: Axes, entry: Entry) -> None:
     ended = [run for run in entry["runs"] if run["status"] == "ok"]
-    for place, engine in enumerate(dict.fromkeys(run["engine"] for run in ended)):
-        seconds = [run["seconds"] for run in ended if run["engine"] == engine]
-        axes.bar(place, median(seconds), color=COLOURS.get(engine, "#888888"), width=0.7)
-        axes.plot([place] * len(seconds), seconds, ".", color="black", markersize=3)
     engines = list(dict.fromkeys(run["engine"] for run in ended))
-    axes.set_xticks(range(len(engines)), engines)
-    axes.set_title(entry["workload"].upper())
-    axes.set_ylabel("seconds")
-    axes.set_ylim(bottom=0)
+    if not engines:
+        return
+    seconds = [[run["seconds"] for run in ended if run["engine"] == engine] for engine in engines]
+    medians = [median(some) for some in seconds]
+    most = min(max(medians), CUT * min(medians))
+    for place, (engine, some) in enumerate(zip(engines, seconds, strict=True)):
+        shown, dots = min(median(some), most), [one for one in some if one <= most]
+        axes.barh(place, shown, color=COLOURS.get(engine, "#888888"), height=0.7)
+        axes.plot(dots, [place] * len(dots), "k.", markersize=3)
+        text = f"  {median(some):.2f}{' (cut)' if median(some) > most else ''}"
+        axes.annotate(text, (max([shown, *dots]), place), va="center", annotation_clip=False)
+    axes.set_yticks(range(len(engines)), engines)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.3 * most)
+    axes.set_title(f"{entry['workload'].upper()}, seconds")
 
 
 def sweep_plot(entries: Sequence[Entry], path: Path) -> None:

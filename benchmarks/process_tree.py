@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 TICK_S, EXACT_TICK_S = 0.02, 0.01
+PRIORITY = -10
 _TICKS_A_WALK = 3
 _FIELDS = {b"VmRSS": False, b"RssAnon": True, b"RssShmem": True}
 _EXACT_FIELDS = {b"Rss": False, b"Pss_Anon": True, b"Pss_Shmem": True}
@@ -62,6 +63,8 @@ class Sampler:
         return self.peaks
 
     def _watch(self) -> None:
+        with suppress(OSError):  # before those it watches, where that is allowed: a late look misses a peak
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PRIORITY)
         tick, every = 0, EXACT_TICK_S if self.exact else TICK_S
         tree: list[int] = []
         while not self._stopped.is_set():

@@ -93,7 +93,7 @@ def step(budget: int, done: Sequence[Run]) -> Step:
         "budget": budget,
         "status": bad[0].status if bad else "ok",
         "seconds": None if bad else median(run.seconds for run in done),
-        "growth": None if bad else max(run.peak_growth for run in done),
+        "growth": None if bad else max(run.peak_growth - run.open_growth for run in done),
         "said": None if bad else max(run.said_growth for run in done),
         "named": -(-max(needed) // MIB) if needed else None,
         "with_named": None,
@@ -110,7 +110,7 @@ def verdict(steps: Sequence[Step]) -> list[str]:
     """What the steps show, in sentences."""
     refused = [one for one in steps if one["status"] == "refused"]
     broken = [one for one in steps if one["status"] not in {"ok", "refused"}]
-    beyond = [one for one in steps if one["growth"] is not None and one["growth"] > one["budget"] * MIB]
+    grown = [(one["budget"], max(one["growth"], one["said"])) for one in steps if one["growth"] is not None]
     names = sorted({one["named"] for one in refused})
     run = all(one["with_named"] == "ok" for one in refused)
     said = ["success is monotone" if monotone(steps) else "success is NOT monotone"]
@@ -120,7 +120,7 @@ def verdict(steps: Sequence[Step]) -> list[str]:
     else:
         said.append("none refused")
     said += [f"{one['status']} at {one['budget']} MiB" for one in broken]
-    said += [f"grew by {one['growth'] / MIB:.0f} MiB at {one['budget']} MiB" for one in beyond]
+    said += [f"grew by {size / MIB:.0f} MiB at {budget} MiB" for budget, size in grown if size > budget * MIB]
     return said
 
 
