@@ -23,6 +23,7 @@ from anyio.abc import TaskGroup
 from brim.errors import BrimError, PlanError
 from brim.io import machine
 from brim.io.allocators import keep_pages_briefly
+from brim.io.huge_pages import refuse_huge_pages
 from brim.io.object_stores.storage import StorageLike, storage_rules
 from brim.io.spill_folder import SpillFolder
 from brim.io.transfers.stores import open_stores
@@ -195,6 +196,7 @@ class Engine:
         looks = TreeLooks()
         try:
             keep_pages_briefly(self.limits.memory)
+            refuse_huge_pages()
             start = (await looks.look()).now
             async with self._open_world() as shared, anyio.create_task_group() as tasks:
                 self._shared, self._tasks = shared, tasks
