@@ -1,5 +1,6 @@
 """Streams: the rows of a case as plain arrays, and the batches made of them.
 
+What a source makes lies in Python's memory, so Arrow's counters tell what the library holds.
 Every value can be told from `x`: a body or a `fat` value is the byte `x % 251` over and over, so that what comes out is
 checked to the last byte against what a few lines of NumPy say.
 """
@@ -77,9 +78,15 @@ def batch_of(rows: Stream, columns: Columns) -> pa.RecordBatch:
     x = pa.array(rows.x)
     arrays = [x, fat_array(rows.x, rows.fat)]
     arrays += [x] if columns.twin else []
-    arrays += [pa.array([f"sim://{value}" for value in rows.x.tolist()], pa.string())] if columns.url else []
+    arrays += [_urls(rows.x)] if columns.url else []
     arrays += [pa.DictionaryArray.from_arrays(pa.array((rows.x % 64).astype(np.int8)), SHADES)] if columns.shade else []
     return pa.RecordBatch.from_arrays(arrays, schema=columns.schema)
+
+
+def _urls(x: np.ndarray) -> pa.Array:
+    urls = [b"sim://%d" % value for value in x.tolist()]
+    offsets = np.cumsum([0, *map(len, urls)], dtype=np.int32)
+    return pa.Array.from_buffers(pa.string(), len(x), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(urls))])
 
 
 def fat_array(x: np.ndarray, sizes: np.ndarray) -> pa.Array:
@@ -89,17 +96,14 @@ def fat_array(x: np.ndarray, sizes: np.ndarray) -> pa.Array:
     return pa.Array.from_buffers(pa.large_binary(), len(sizes), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
-def read(batches: list[pa.RecordBatch], columns: Columns) -> tuple[Stream, bytes]:
-    """The rows that came out, and all bytes of `fat`, with every row's dictionary value checked on the way."""
-    table = pa.Table.from_batches(batches, columns.schema if not batches else batches[0].schema).combine_chunks()
-    x = table["x"].to_numpy()
-    fat = table["fat"].combine_chunks() if table.num_rows else pa.array([], pa.large_binary())
-    fat = fat.chunk(0) if isinstance(fat, pa.ChunkedArray) else fat
-    offsets = np.frombuffer(fat.buffers()[1], np.int64)[fat.offset :][: len(fat) + 1] if len(fat) else np.zeros(1, int)
-    sizes = np.where(fat.is_valid().to_numpy(zero_copy_only=False), np.diff(offsets), NULL) if len(fat) else x
-    payload = fat.buffers()[2] if len(fat) else None
+def read(batch: pa.RecordBatch, columns: Columns) -> tuple[Stream, bytes]:
+    """The rows of a batch that came out, copied, and all bytes of its `fat`; dictionary values are checked."""
+    x, fat = batch["x"].to_numpy(), batch["fat"]
+    offsets = np.frombuffer(fat.buffers()[1], np.int64)[fat.offset :][: len(fat) + 1]
+    valid = fat.is_valid().to_numpy(zero_copy_only=False)
+    payload = fat.buffers()[2]
     data = payload.to_pybytes()[offsets[0] : offsets[-1]] if payload is not None else b""
-    y = table["y"].fill_null(NULL).to_numpy() if "y" in table.column_names else x
-    if columns.shade and table.num_rows:
-        assert (table["shade"].cast(pa.string()).to_pylist()) == [SHADES[int(v) % 64].as_py() for v in x]
-    return Stream(x, sizes, y), data
+    y = batch["y"].fill_null(NULL).to_numpy() if columns.twin else x
+    if columns.shade:
+        assert batch["shade"].cast(pa.string()).to_pylist() == [SHADES[value % 64].as_py() for value in x.tolist()]
+    return Stream(x.copy(), np.where(valid, np.diff(offsets), NULL), y.copy()), data

@@ -13,6 +13,7 @@ import pyarrow as pa
 from kit import LoopClock
 from virtual_loop import Hang, run_virtual
 
+from brim.arrow_pool import arrow_pool
 from brim.errors import RowTooLarge, SpillDiskFull, StageFailed, Stalled
 from brim.pipeline.allot import floors_of
 from brim.pipeline.ledger import Kind
@@ -24,11 +25,12 @@ from brim.pipeline.world import World
 
 from .draw import UNIT, Case, Tree
 from .outside import Disk, Stores, Threads, Workers
-from .streams import Stream, read
+from .streams import Stream, joined, read, stream
 from .watched import Watched
 
 MOST_UNIT = 16 * UNIT
 MOST_PASSES = 400_000
+ROUNDING = 4 << 10  # buffers are rounded up to 64 bytes
 
 
 def stages_of(tree: Tree, schema: pa.Schema) -> tuple[Stage, ...]:
@@ -59,10 +61,12 @@ def share(operators: list[Any], ledger: int) -> Allotment:
 class Outcome:
     """What a run came to."""
 
-    batches: list[pa.RecordBatch] = field(default_factory=list)
+    taken: list[tuple[Stream, bytes]] = field(default_factory=list)
     error: BaseException | None = None
     cancelled: bool = False
     passes: int = 0
+    unaccounted: int = 0
+    before: int = 0
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     run: Run | None = None
     ledger: Watched | None = None
@@ -71,7 +75,7 @@ class Outcome:
     def trace(self) -> tuple[Any, ...]:
         """What has to be the same whenever the case is run."""
         kinds = Counter(event for event, _ in self.events)
-        rows = [batch.num_rows for batch in self.batches]
+        rows = [len(rows) for rows, _ in self.taken]
         return rows, repr(self.error), self.passes, self.ledger.peak, self.ledger.changes, sorted(kinds.items())
 
 
@@ -90,6 +94,7 @@ def run_case(case: Case, *, factor: float | None = None) -> Outcome:
         if squeezes and squeezes[0].at <= number:
             _squeeze(outcome, squeezes.pop(0))
         check_counts(outcome.run)
+        outcome.unaccounted = max(outcome.unaccounted, arrow_bytes() - outcome.before - outcome.ledger.used)
         if number == case.cancel_at and scope is not None:
             scope.cancel()
 
@@ -113,7 +118,7 @@ async def _execute(case: Case, outcome: Outcome, factor: float) -> None:
     stages = stages_of(case.tree, case.columns.schema)
     operators = [stage.operator for stage in stages]
     shares = share(operators, int(least(operators) * factor))
-    random = Random(case.seed)
+    random, outcome.before = Random(case.seed), arrow_bytes()
     ledger = outcome.ledger = Watched(shares.given, shares.oversize)
     assert ledger.reserve(shares.floors)
     threads, disk = Threads(case.threads, random, case.delays), Disk(case.full_at)
@@ -148,12 +153,18 @@ async def _consume(case: Case, run: Run, outcome: Outcome) -> None:
 async def _read(case: Case, run: Run, outcome: Outcome) -> None:
     pauses = case.consumer_pauses
     async for batch in run.output:
-        outcome.batches.append(batch)
-        if len(outcome.batches) == case.leave_after:
+        outcome.taken.append(read(batch, case.columns))
+        del batch  # or it would lie beside the next
+        if len(outcome.taken) == case.leave_after:
             break
-        if pause := pauses[len(outcome.batches) % len(pauses)]:
+        if pause := pauses[len(outcome.taken) % len(pauses)]:
             with run.consumer.clock.waiting("outside"):
                 await anyio.sleep(pause)
+
+
+def arrow_bytes() -> int:
+    """What Arrow has allocated and not freed."""
+    return pa.default_memory_pool().bytes_allocated() + arrow_pool().bytes_allocated()
 
 
 def check_counts(run: Run) -> None:
@@ -192,6 +203,7 @@ def judge(case: Case) -> Outcome:
     """Run `case` and check every law of one run; raises `AssertionError`, or what the run raised against the law."""
     outcome = run_case(case)
     check_end(case, outcome)
+    check_bytes(outcome)
     check_times(outcome)
     check_episodes(outcome)
     return outcome
@@ -208,8 +220,8 @@ def check_end(case: Case, outcome: Outcome) -> None:
             assert may_be_too_large(case, outcome), f"{cause}"
     whole = error is None and not outcome.cancelled and case.leave_after is None
     assert not (whole and case.fails), "it should have failed"
-    made, data = read(outcome.batches, case.columns)
-    check_rows(case, made, data, whole=whole)
+    made = joined([stream(0, []), *(rows for rows, _ in outcome.taken)])
+    check_rows(case, made, b"".join(data for _, data in outcome.taken), whole=whole)
 
 
 def may_be_too_large(case: Case, outcome: Outcome) -> bool:
@@ -218,6 +230,13 @@ def may_be_too_large(case: Case, outcome: Outcome) -> bool:
         return True
     heaviest = max(part.heaviest for part in case.tree.parts()) + 2 * case.columns.row_bytes
     return 4 * heaviest > outcome.run.plan.allotment.oversize
+
+
+def check_bytes(outcome: Outcome) -> None:
+    """At no pass did Arrow hold more than floors and loans: what a failure's traceback still holds apart."""
+    assert outcome.error is not None or outcome.unaccounted <= ROUNDING, (
+        f"{outcome.unaccounted:,} bytes unaccounted for"
+    )
 
 
 def check_rows(case: Case, made: Stream, data: bytes, *, whole: bool) -> None:
