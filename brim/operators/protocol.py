@@ -181,9 +181,8 @@ class Body(Protocol):
     async def __anext__(self) -> tuple[int, bytes]: ...
 
 
-@runtime_checkable
 class DirectBody(Protocol):
-    """A `Body` that can be received into the memory of its reader."""
+    """What a `Body` may have beside its pieces: it can be received into the memory of its reader."""
 
     async def read_into(self, memory: memoryview) -> tuple[int, int] | None:
         """Put the next bytes at the beginning of `memory`: where in the object they belong, and how many they are.

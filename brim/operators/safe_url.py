@@ -25,5 +25,7 @@ def safe_url(url: str) -> str:
         host = parts["authority"].rpartition("@")[2]
         shown = f"{parts['scheme']}://{host}{parts['path']}"
     shown = shown or "(empty)"
+    if len(shown) <= SHOWN and shown.isprintable():
+        return shown
     shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in shown[: SHOWN + 1])
     return shown if len(shown) <= SHOWN else shown[:SHOWN] + "…"

@@ -5,8 +5,8 @@
                                                      and taken again with the bytes in hand
 
 A row that has its bytes and no place takes that of a row which waits for bytes: nobody waits for a connection that
-waits for memory. A row whose bytes were taken away (evicted) begins again, bytes first. A body whose size nobody told is
-received by a window that grows while there is memory, and then goes over the disk (`spool.py`).
+waits for memory. A row whose bytes were taken away (evicted) begins again, bytes first. A body whose size nobody told
+is received by a window that grows while there is memory, and then goes over the disk (`spool.py`).
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ class Fetcher:
                     place.free()
                     if not row.done:
                         row.drop()
+                        self.lender.window.wanting = True
                     self.lender.change()
 
     async def _attempt(self, row: Row, place: Place) -> None:
@@ -151,7 +152,7 @@ class Fetcher:
         """
         self._check(row, least)
         most, head = self.max_bytes or 2 * row.capacity, self.lender.window
-        row.want = max(least, min(2 * row.capacity, most))
+        row.want = max(least, min(2 * row.capacity, most))  # it has some, so the lender leaves it alone
         with self._idling():
             while (loan := self.stage.memory.try_ahead(row.want)) is None and row is not head.rows[0]:
                 await self.lender.wait()
@@ -186,7 +187,8 @@ class Fetcher:
         """Bring a body back from the disk; it needs memory, and no connection any more."""
         try:
             place.free()
-            row.want = row.least = spool.length
+            row.least = spool.length
+            self.lender.window.want(row, spool.length)
             self.lender.change()
             await self._lent(row)
             assert row.memory is not None
@@ -209,11 +211,13 @@ class Fetcher:
             row.least, row.want = least, want
             if self._exchange(row):
                 return
+            self.lender.window.want(row, want)
             self.lender.change()
             await self._lent_soon(row)
         elif row.capacity < want:  # it had its bytes before it was asked for again, and is larger now
             row.drop()
-            row.least, row.want = least, want
+            row.least = least
+            self.lender.window.want(row, want)
             self.lender.change()
         if row.unmet:
             body.park()

@@ -86,10 +86,12 @@ class Lender:
         if row.done:
             row.drop()
             row.done = False
+            self.window.wanting = True
             self.restart(row)
             return
         if row.scope is None:  # its task has not begun
             row.drop()
+            self.window.wanting = True
             return
         row.scope.cancel()
         while row.loan is not None and not row.done:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from brim.operators.protocol import Body, DirectBody
 
@@ -30,4 +31,4 @@ class PieceReader:
 
 def reader_of(body: Body) -> DirectBody | PieceReader:
     """What reads `body` into memory, by itself where it can."""
-    return body if isinstance(body, DirectBody) else PieceReader(body)
+    return cast("DirectBody", body) if hasattr(body, "read_into") else PieceReader(body)

@@ -155,14 +155,22 @@ class DownloadWindow:
     rows: deque[Row] = field(default_factory=deque)
     assembled: list[Row] = field(default_factory=list)
     assembled_bytes: int = 0
+    wanting: bool = False
+
+    def want(self, row: Row, size: int) -> None:
+        """`row` wants `size` bytes, and has none."""
+        row.want, self.wanting = size, True
 
     def decide(self) -> Lend | None:
         """Who gets bytes next, None when nobody wants any."""
+        if not self.wanting:
+            return None
         sure = True
         for row in self.rows:
             if row.unmet:
                 return self._lend(row, sure=sure)
             sure = sure and (row.done or row.want is not None)
+        self.wanting = False
         return None
 
     def _lend(self, row: Row, *, sure: bool) -> Lend:

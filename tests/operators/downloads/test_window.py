@@ -11,6 +11,7 @@ def window_of(*wants: int | None) -> tuple[DownloadWindow, list[Row]]:
     window = DownloadWindow(batch_bytes=100)
     rows = [Row(SOURCE, index, "a", want) for index, want in enumerate(wants)]
     window.rows.extend(rows)
+    window.wanting = True
     return window, rows
 
 
@@ -51,7 +52,7 @@ def test_the_head_takes_bytes_from_the_last_that_has_some():
     memory = FakeMemory()
     lend(rows[1], memory)
     lend(rows[2], memory)
-    rows[0].want = 10
+    window.want(rows[0], 10)
     assert window.decide() == Lend(rows[0], Otherwise.EVICT, rows[2])
     rows[2].drop()
     assert window.decide() == Lend(rows[0], Otherwise.EVICT, rows[1])
