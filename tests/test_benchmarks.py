@@ -118,6 +118,31 @@ def test_an_engine_that_uses_too_much_is_killed_and_one_that_is_bare_is_not(tmp_
     assert (survived.status, survived.kills) == ("ok", 0)
 
 
+@pytest.mark.slow
+def test_a_command_tells_who_survived(tmp_path):
+    if reason := why_not():
+        pytest.skip(reason)
+    options = [
+        "--engines",
+        "brim",
+        "--runs",
+        "2",
+        "--scale",
+        "0.001",
+        "--cache",
+        tmp_path,
+        "--json",
+        tmp_path / "found",
+    ]
+    command = [sys.executable, "-m", "benchmarks", "survive", "w10@64MiB", *map(str, options)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=Path(__file__).parent.parent)
+    (entry,) = load(tmp_path / "found")
+    found = entry["engines"]["brim"]
+    assert (found["survived"], found["kills"], found["within"]) == (2, 0, True)
+    assert found["cgroup"] == found["bare"] + 96 * MIB
+    assert entry["command"].endswith("survive w10@64MiB --engines brim --runs 2 --scale 0.001")
+
+
 def test_steps_between_budgets_are_equal_factors():
     found = budgets(*span("48MiB..2GiB"), 12)
     assert (len(found), found[0], found[-1]) == (12, 48, 2048)
