@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -150,9 +152,18 @@ class LoopClock:
         await anyio.sleep(seconds)
 
 
-@dataclass
 class FolderSpill:
-    folder: Path
+    """Files in `made_in`, or in a folder of its own: made when it is asked for, gone when the space is."""
+
+    def __init__(self, made_in: Path | None = None) -> None:
+        self._folder = made_in
+
+    @property
+    def folder(self) -> Path:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp())
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        return self._folder
 
     def create(self, name: str) -> Any:
         return (self.folder / name).open("w+b")
@@ -170,7 +181,7 @@ class FakeStage:
     random: Random = field(default_factory=lambda: Random(0))
     stores: Any = None
     workers: Any = None
-    spill: Any = field(default_factory=lambda: FolderSpill(Path(tempfile.mkdtemp())))
+    spill: Any = field(default_factory=FolderSpill)
     facts: list[Any] = field(default_factory=list)
     waits: list[Any] = field(default_factory=list)
 
