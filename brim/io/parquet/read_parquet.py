@@ -40,11 +40,13 @@ from brim.io.source import OnError
 from brim.operators.coalesce import Coalesce
 from brim.operators.expressions.tree import Tree
 from brim.operators.protocol import Operator
+from brim.sizes import MIB
 
 NAME = "read_parquet"
 SUFFIXES = (".parquet", ".parq", ".pq")
 
 _LOOKED_AT = 16  # with so many files or fewer every footer is read at declaration: rows are known, schemas compared
+_FLOOR_BYTES = 4 * MIB  # the most the floor pays for a column's decoder: the pages of most writers; more is on loan
 _FILL = 0.75  # of a batch is aimed at, so that few batches have to be cut
 _ROWS_MAX = 1 << 20
 
@@ -82,7 +84,7 @@ class ParquetSource:
         whole: all columns there are, those of Hive folders last.
         parts: the columns of Hive folders.
         columns: those that are selected.
-        pages: decoder bytes by column, told from the first row group.
+        pages: what the floor pays of each column's decoder, told from the first row group.
         windows_bytes: what an open file holds of its object, where files are in an object store.
     """
 
@@ -250,7 +252,7 @@ def _page_bytes(opened: Footer) -> Iterator[tuple[str, int]]:
         for name in opened.schema.names:
             if opened.footer.num_row_groups:
                 leaves = opened.leaves([name])
-                yield name, decoded_size(opened.group(0, leaves), leaves, file).decoder_bytes
+                yield name, min(_FLOOR_BYTES, decoded_size(opened.group(0, leaves), leaves, file).decoder_bytes)
             else:
                 yield name, 0
 
@@ -286,7 +288,8 @@ class RowGroup:
 
     @property
     def place(self) -> str:
-        return f"{self.data.path}, row group {self.index}, whose pages are decoded whole"
+        """Where its largest pages are."""
+        return f"{self.data.path}, row group {self.index}, column {self.size.largest!r}, whose pages are decoded whole"
 
     def read(self, batch_bytes: int) -> Batches:
         """Its batches; what cannot be decoded is skipped and told, or raised."""

@@ -25,12 +25,15 @@ class DecodedSize:
     Attributes:
         rows: exact.
         decoded_bytes: of all rows as Arrow arrays.
-        decoder_bytes: what decoding holds beside the arrays: a page of each column, its dictionary, its buffer.
+        decoder_bytes: what decoding holds beside a batch: a page of each column, its dictionary, its buffer, and a row
+            that is larger than a page usually is.
+        largest: the column that needs the most of it.
     """
 
     rows: int
     decoded_bytes: int
     decoder_bytes: int
+    largest: str = ""
 
     def rows_in(self, size: float) -> int:
         """How many rows weigh about `size` bytes, at least one."""
@@ -42,13 +45,16 @@ def decoded_size(group: Any, leaves: Iterable[int], file: BinaryIO | None = None
 
     With `file` the page headers are read, which makes the estimate of the decoder's bytes exact.
     """
-    decoded = decoder = 0
+    decoded = 0
+    decoders: dict[str, int] = {}
     for leaf in leaves:
         chunk = group.column(leaf)
         pages = _pages(chunk, file)
         decoded += _decoded_bytes(chunk, pages)
-        decoder += BUFFER_BYTES + _chunk_decoder_bytes(chunk, pages)
-    return DecodedSize(group.num_rows, decoded, decoder)
+        decoders[chunk.path_in_schema] = BUFFER_BYTES + _chunk_decoder_bytes(chunk, pages)
+    return DecodedSize(
+        group.num_rows, decoded, sum(decoders.values()), max(decoders, key=decoders.__getitem__, default="")
+    )
 
 
 def _pages(chunk: Any, file: BinaryIO | None) -> list[Page]:
@@ -65,18 +71,11 @@ def _pages(chunk: Any, file: BinaryIO | None) -> list[Page]:
 def _chunk_decoder_bytes(chunk: Any, pages: list[Page]) -> int:
     if not pages:
         return int(chunk.total_compressed_size + chunk.total_uncompressed_size)
-    dictionary = max((page for page in pages if page.kind == DICTIONARY_PAGE), key=_both, default=None)
-    largest = max((_both(page) for page in pages if page.kind != DICTIONARY_PAGE), default=0)
-    if dictionary is None:
-        return largest
-    copied = dictionary.uncompressed_bytes  # out of the buffer that pages are decompressed into, which keeps its size
-    shared = max((page.uncompressed_bytes for page in pages), default=0)
-    compressed = max((page.compressed_bytes for page in pages if page.kind != DICTIONARY_PAGE), default=0)
-    return max(_both(dictionary), copied + shared + compressed)
-
-
-def _both(page: Page) -> int:
-    return page.compressed_bytes + page.uncompressed_bytes
+    dictionary = max((page.uncompressed_bytes for page in pages if page.kind == DICTIONARY_PAGE), default=0)
+    compressed = max(page.compressed_bytes for page in pages)
+    decompressed = max(page.uncompressed_bytes for page in pages)  # into a buffer that keeps its size
+    row = max(page.uncompressed_bytes // max(1, page.values) for page in pages)
+    return dictionary + compressed + decompressed + (row if row > PAGE_BYTES else 0)
 
 
 def _decoded_bytes(chunk: Any, pages: list[Page]) -> int:

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kit import FakeMemory, FakeStage, RealThreads, run_operator
 
-from brim.errors import CorruptInput, ObjectMissing, PlanError, SchemaMismatch, UnknownColumn
+import brim
+from brim.errors import CorruptInput, ObjectMissing, PlanError, RowTooLarge, SchemaMismatch, UnknownColumn
 from brim.events import RowsFailed
 from brim.io.parquet.read_parquet import ParquetSource, parquet_source
 from brim.operators.expressions.tree import Call, Column, Literal, literal
@@ -288,3 +289,24 @@ def test_files_of_duckdb_are_read(tmp_path):
     table = table_of(parquet_source(path), batch_bytes=8 * KIB)
     assert table.num_rows == 5000
     assert table.to_pylist()[4999] == {"i": 4999, "s": "4999", "l": [4999, None], "t": {"a": 4999}}
+
+
+def test_pages_that_never_fit_name_their_row_group_and_column(tmp_path):
+    """pyarrow's writer looks at the size of a page each 1,024 rows only: here are all rows in one dictionary."""
+    body = [os.urandom(2_000_000) for _ in range(30)]
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"id": range(30), "body": body}), path)
+    with pytest.raises(brim.StageFailed) as failed:
+        brim.read_parquet(path).collect_blocking(memory="128MiB")
+    cause = failed.value.__cause__
+    assert isinstance(cause, RowTooLarge)
+    assert f"{path}, row group 0, column 'body', whose pages are decoded whole" in str(cause)
+    assert 170_000_000 < cause.needed_bytes < 190_000_000  # compressed, decompressed, copied, and a row
+    assert brim.read_parquet(path, columns=["id"]).collect_blocking(memory="128MiB").num_rows == 30
+
+
+def test_large_pages_are_lent_for_and_pass_where_they_fit(tmp_path):
+    body = [os.urandom(2_000_000) for _ in range(30)]
+    pq.write_table(pa.table({"id": range(30), "body": body}), tmp_path / "a.parquet")
+    table = brim.read_parquet(tmp_path).collect_blocking(memory="1GiB")
+    assert table["body"].to_pylist() == body
