@@ -107,7 +107,10 @@ class HttpStore:
     async def enter(self, host: str) -> None:
         """Wait for a connection and for the host's turn. Nobody keeps a connection while a host is closed."""
         while True:
-            await self.slots.acquire()
+            try:
+                self.slots.acquire_nowait()
+            except anyio.WouldBlock:
+                await self.slots.acquire()
             if self.gate.try_enter(host):
                 return
             self.slots.release()

@@ -4,10 +4,11 @@
      ▲                                                                               │
      └────── half: a server says it is too much, or bodies wait for memory ◄─────────┘
 
-Additive increase, multiplicative decrease, as TCP shares a line, after a slow start. What is compared is goodput: bytes
-that arrived in a round of `ROUND_S` in which every connection was in use. Where more connections bring no more, a round
-undoes the step, and the next is tried after `REST_ROUNDS`. Connections that wait for their answers use no bandwidth, so
-where most do, more are worth it whatever arrives.
+Slow increase, fast decrease, as TCP shares a line, after a start that doubles; later steps are a quarter, because a
+smaller one could not show a gain of `GAIN`. What is compared is goodput: bytes that arrived in a round of `ROUND_S` in
+which every connection was in use. Where more connections bring no more, a round undoes the step, and the next is tried
+after `REST_ROUNDS`. Connections that wait for their answers use no bandwidth, so where most do, more are worth it
+whatever arrives.
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ class ConnectionPace:
     def _grow(self, goodput: float) -> None:
         self._best = max(goodput, 1.0)
         self._stepped_from = self.limit if self.limit < self.most else 0
-        self.limit = min(self.most, 2 * self.limit if self._slow_start else self.limit + 1)
+        step = self.limit if self._slow_start else max(1, self.limit // 4)
+        self.limit = min(self.most, self.limit + step)
 
     def _step_back(self) -> None:
         self.limit, self._stepped_from = self._stepped_from, 0

@@ -183,7 +183,10 @@ class _Run:
                 await self._start(Row(source, index, url))
 
     async def _start(self, row: Row) -> None:
-        await self.lookahead.acquire()
+        try:
+            self.lookahead.acquire_nowait()
+        except anyio.WouldBlock:
+            await self.lookahead.acquire()
         self.window.rows.append(row)
         if row.url is None:
             row.finish()

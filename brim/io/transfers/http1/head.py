@@ -51,6 +51,7 @@ class HeadReader:
     ended: bool = False
     _headers: dict[str, str] = field(default_factory=dict)
     _complete: bool = False
+    _keep_alive: bool = False
     _parser: httptools.HttpResponseParser = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,6 +63,7 @@ class HeadReader:
 
     def on_headers_complete(self) -> None:
         self._complete = True
+        self._keep_alive = self._parser.should_keep_alive()  # said only now, once the message is over it is not
 
     def on_message_begin(self) -> None:
         if self.ended:
@@ -85,7 +87,7 @@ class HeadReader:
             raise AttemptFailed(NOT_HTTP)
         status, headers = self._parser.get_status_code(), self._headers
         framing, length = _framing(status, headers)
-        keep = framing is not Framing.CLOSE and self._parser.should_keep_alive()
+        keep = framing is not Framing.CLOSE and self._keep_alive
         return Head(status, headers, framing, length, keep)
 
 
