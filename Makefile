@@ -10,8 +10,9 @@ ROUNDS ?= 3
 TREES ?= 10000
 FIRST ?= 0
 PROCESSES ?= 2
+PIPELINES ?= 500
 
-.PHONY: setup demo test check format bench bench-speed cgroup sweep cost bench-page bench-all docs laws clean
+.PHONY: setup demo test check format bench bench-speed cgroup sweep cost bench-page bench-all docs laws leaks clean
 
 setup: $(READY)
 
@@ -36,6 +37,10 @@ check: $(READY)
 # The laws of every run over TREES trees drawn by seed, from FIRST on; a seed that breaks one is shown with its command.
 laws: $(READY)
 	cd tests && ../$(BIN)/python -m laws --trees $(TREES) --first $(FIRST) --processes $(PROCESSES)
+
+# What is left of PIPELINES pipelines in one process, a third cancelled, a third failing: nothing, and 10 MiB at most.
+leaks: $(READY)
+	cd tests && ../$(BIN)/python -m leak_run --pipelines $(PIPELINES)
 
 # brim beside its peers; WORKLOADS="w1 w10" ROUNDS=5, or BENCH="--memory 256MiB --cgroup 600MB" for more options.
 bench: $(BENCH_READY)
