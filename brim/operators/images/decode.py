@@ -27,7 +27,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from brim.errors import LimitExceeded
-from brim.operators.images.bitmap import Picture
+from brim.operators.images.bitmap import Picture, Scratch
 from brim.operators.images.jpeg import (
     JpegHeader,
     decode_jpeg,
@@ -53,7 +53,7 @@ _FORMATS: tuple[tuple[bytes, type[ImageFile]], ...] = (
 )
 _BYTES_A_PIXEL = 4  # as Pillow keeps every mode but "L"
 _COPIES = 2  # while an image is converted, turned or copied out
-_SHORT_COPIES = 3  # on the short way: the pixels, and twice as many while they are resized
+_SHORT_COPIES = 2  # on the short way: the pixels, maybe padded, and a copy while they are turned
 _COEFFICIENT_BYTES = 6  # at most, what libjpeg keeps of each pixel of a progressive file until its last scan
 _NEAREST = {"1": "L", "La": "LA", "I": "L", "F": "L", "PA": "RGBA", "RGBa": "RGBA"}
 
@@ -98,9 +98,12 @@ def decode(file: pa.Buffer, step: Decode) -> Picture:
     return upright(*decode_stored(look(file, step), step))
 
 
-def decode_stored(outlook: Outlook, step: Decode) -> tuple[Picture, int]:
-    """The pixels as the file stores them, and the orientation by which they will be upright; fails as `decode`."""
-    made = decode_jpeg(outlook.view, outlook.jpeg, outlook.mode, outlook.size) if outlook.jpeg else None
+def decode_stored(outlook: Outlook, step: Decode, scratch: Scratch | None = None) -> tuple[Picture, int]:
+    """The pixels as the file stores them, and the orientation by which they will be upright; fails as `decode`.
+
+    They may lie in `scratch`.
+    """
+    made = decode_jpeg(outlook.view, outlook.jpeg, outlook.mode, outlook.size, scratch) if outlook.jpeg else None
     if made is not None:
         return made, outlook.turned
     image, turned = (outlook.image, outlook.turned) if outlook.image else _open(outlook.view)

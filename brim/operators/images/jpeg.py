@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
-from brim.operators.images.bitmap import Bitmap
+from brim.operators.images.bitmap import Bitmap, Scratch
 from brim.operators.images.orientation import orientation
 from brim.operators.images.steps import CHANNELS
 
@@ -98,15 +98,23 @@ def short_way(header: JpegHeader, mode: str | None) -> bool:
     return simplejpeg is not None and header.simple and large and (mode or header.mode) in _COLORSPACES
 
 
-def decode_jpeg(view: memoryview, header: JpegHeader, mode: str, size: tuple[int, int]) -> Bitmap | None:
-    """The pixels of `view`, as stored, in `mode` and one of its scaled sizes; None where Pillow has to look at it."""
+def decode_jpeg(
+    view: memoryview, header: JpegHeader, mode: str, size: tuple[int, int], scratch: Scratch | None
+) -> Bitmap | None:
+    """The pixels of `view`, as stored, in `mode` and one of its scaled sizes; None where Pillow has to look at it.
+
+    They lie in `scratch`, where there is one, padded: a resize can read them there.
+    """
     (width, height), whole = size, size == (header.width, header.height)
     least = {} if whole else {"min_width": width, "min_height": height}
+    padded = scratch is not None and mode == "RGB"
+    channels = 4 if padded else CHANNELS[mode]
+    target = None if scratch is None else scratch.memory(width * height * channels)
     try:
-        made = simplejpeg.decode_jpeg(view, _COLORSPACES[mode], **least)
+        made = simplejpeg.decode_jpeg(view, "RGBX" if padded else _COLORSPACES[mode], buffer=target, **least)
     except ValueError:
         return None
-    return Bitmap(made.data, width, height, mode) if made.shape == (height, width, CHANNELS[mode]) else None
+    return Bitmap(made.data, width, height, mode, padded) if made.shape == (height, width, channels) else None
 
 
 def lean_jpeg(view: memoryview) -> tuple[io.BytesIO, int]:

@@ -70,7 +70,7 @@ def actions(steps: ImageSteps, type_: pa.DataType, check: Callable[[Outlook], No
     while todo:
         match todo:
             case [(Decode() as decode, _), (Resize(width, height), mode), *todo]:
-                made.append(_resized_decode(decode, partial(resizer.resize, mode=mode), (width, height), check))
+                made.append(_resized_decode(decode, resizer, (width, height, mode), check))
             case _:
                 made.append(_action(*todo.pop(0), resizer, check))
     return made
@@ -109,14 +109,15 @@ def _decode(check: Callable[[Outlook], None], step: Decode, file: Any) -> Pictur
 
 
 def _resized_decode(
-    step: Decode, resize: Callable[..., Picture], size: tuple[int, int], check: Callable[[Outlook], None]
+    step: Decode, resizer: Resizer, resize: tuple[int, int, str], check: Callable[[Outlook], None]
 ) -> Callable[[Any], Picture]:
+    width, height, mode = resize
+
     def decode_and_resize(file: Any) -> Picture:
         outlook = look(file, step)
         check(outlook)
-        picture, turned = decode_stored(outlook, step)
-        width, height = as_stored(size, turned)
-        return upright(resize(picture, width, height), turned)
+        picture, turned = decode_stored(outlook, step, resizer.scratch)
+        return upright(resizer.resize(picture, *as_stored((width, height), turned), mode), turned)
 
     return decode_and_resize
 

@@ -16,9 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import PIL
+from PIL import Image
 from PIL.Image import Resampling
 
-from brim.operators.images.bitmap import Bitmap, Picture, bitmap_of, image_of
+from brim.operators.images.bitmap import Bitmap, Picture, Scratch, bitmap_of, image_of
 from brim.operators.images.decode import plain
 
 try:
@@ -26,26 +28,56 @@ try:
 except ImportError:  # the extra is not installed
     fast = None
 
+_KNOWN_PILLOW = 13
+"""The last version of Pillow whose images cykooz-resizer is known to read where they lie; it gets no later."""
 _BOX_FROM = 1.75
 _FAST_FILTERS = {Resampling.BOX: "box", Resampling.BICUBIC: "catmull_rom", Resampling.BILINEAR: "bilinear"}
-_FAST_MODES = {"L": "U8", "RGB": "U8x3"}
+_FAST_MODES = ("L", "RGB")
+_FOUR_BYTES = "CMYK"  # to Pillow: the mode of four bytes a pixel of which none is special
+
+
+def _open_fast() -> Any:
+    known = int(PIL.__version__.split(".")[0]) <= _KNOWN_PILLOW
+    return fast.Resizer() if fast is not None and known else None
 
 
 @dataclass(slots=True)
 class Resizer:
-    """Resizes one picture after another; it keeps a buffer, so each thread has its own."""
+    """Resizes one picture after another; it keeps memory for them, so each thread has its own.
 
-    _fast: Any = field(default_factory=lambda: fast.Resizer() if fast else None)
+    Attributes:
+        scratch: where a picture may lie until it is resized.
+    """
+
+    scratch: Scratch = field(default_factory=Scratch)
+    _fast: Any = field(default_factory=_open_fast)
+    _target: Image.Image | None = None
 
     def resize(self, picture: Picture, width: int, height: int, mode: str) -> Picture:
         """`picture` in `width` by `height` pixels of `mode`."""
         if picture.size != (width, height):
             filter_ = filter_for(min(picture.width / width, picture.height / height))
             if self._fast is not None and picture.mode in _FAST_MODES:
-                picture = _resize_fast(self._fast, bitmap_of(picture), width, height, filter_)
+                picture = self._resize_fast(_where_it_lies(picture), (width, height), filter_)
             else:
                 picture = image_of(picture).resize((width, height), filter_)
+        picture = bitmap_of(picture) if isinstance(picture, Bitmap) else picture
         return picture if picture.mode == mode else plain(image_of(picture), mode)
+
+    def _resize_fast(self, source: Image.Image, size: tuple[int, int], filter_: Resampling) -> Bitmap:
+        if self._target is None or (self._target.size, self._target.mode) != (size, source.mode):
+            self._target = Image.new(source.mode, size)
+        convolution = fast.ResizeAlg.convolution(fast.FilterType[_FAST_FILTERS[filter_]])
+        self._fast.resize_pil(source, self._target, fast.ResizeOptions(resize_alg=convolution, use_alpha=False))
+        mode = "L" if source.mode == "L" else "RGB"
+        return Bitmap(self._target.tobytes(), *size, mode, padded=source.mode == _FOUR_BYTES)
+
+
+def _where_it_lies(picture: Picture) -> Image.Image:
+    """`picture` as an image for cykooz-resizer, without a copy where its pixels are padded or of one byte."""
+    if isinstance(picture, Bitmap) and picture.padded:
+        return Image.frombuffer(_FOUR_BYTES, picture.size, picture.data, "raw", _FOUR_BYTES, 0, 1)
+    return image_of(picture)
 
 
 def filter_for(shrinks: float) -> Resampling:
@@ -58,12 +90,3 @@ def filter_for(shrinks: float) -> Resampling:
     if shrinks >= _BOX_FROM:
         return Resampling.BOX
     return Resampling.BICUBIC if shrinks > 1 else Resampling.BILINEAR
-
-
-def _resize_fast(resizer: Any, bitmap: Bitmap, width: int, height: int, filter_: Resampling) -> Bitmap:
-    kind = fast.PixelType[_FAST_MODES[bitmap.mode]]
-    source = fast.ImageData(bitmap.width, bitmap.height, kind, bytes(bitmap.data))
-    target = fast.ImageData(width, height, kind)
-    convolution = fast.ResizeAlg.convolution(fast.FilterType[_FAST_FILTERS[filter_]])
-    resizer.resize(source, target, fast.ResizeOptions(resize_alg=convolution))
-    return Bitmap(target.get_buffer(), width, height, bitmap.mode)

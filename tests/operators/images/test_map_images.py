@@ -141,6 +141,16 @@ def test_a_scaled_decode_looks_like_a_whole_one():
     assert 0 < np.sqrt(np.mean(error**2)) < 6
 
 
+@pytest.mark.parametrize("mode", [None, "L", "RGB", "RGBA"])
+def test_a_picture_is_in_its_place_before_the_next_is_read(mode):
+    sizes = [(20, 20), (160, 90), (20, 20), (9, 200), (1, 1), (80, 80)]
+    files = [file_of(picture(*size, n, "L" if n % 2 else "RGB"), "JPEG") for n, size in enumerate(sizes)]
+    steps = scaled(ImageSteps((Decode(mode), Resize(20, 20)))).steps
+    together = column(kernel(*steps), batch_of(files))
+    assert together == [column(kernel(*steps), batch_of([file]))[0] for file in files]
+    assert len({bytes(row) for row in together}) == len(files)
+
+
 def test_steps_take_structs_and_tensors_of_earlier_columns():
     batch = batch_of([*FILES, None])
     structs = pushed(kernel(Decode()), batch).column("made").combine_chunks()
