@@ -125,7 +125,8 @@ class LaterSource:
 
 def needs_look(node: Node) -> bool:
     """Whether `node` has a source that was not looked at."""
-    return _later(node) is not None or any(map(needs_look, inputs_of(node)))
+    later = _later(node)
+    return (later is not None and later.found is None) or any(map(needs_look, inputs_of(node)))
 
 
 async def resolve(node: Node, stores: AnyStores | None = None) -> Node:
@@ -145,6 +146,7 @@ def _concrete(stores: AnyStores) -> Stores:
 
 
 def _later(node: Node) -> LaterSource | None:
+    """The source of `node`, where it was declared to be looked at later."""
     return node.source if isinstance(node, Scan) and isinstance(node.source, LaterSource) else None
 
 

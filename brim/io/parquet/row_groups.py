@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, BinaryIO
 
+from brim.io.object_stores.ranged_file import RangedFile
 from brim.io.parquet.page_headers import DICTIONARY_PAGE, Page, read_pages
 from brim.sizes import KIB, MIB
 
@@ -16,6 +18,7 @@ _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 8, "FLOAT": 4, "DOUBLE
 _DENSE = {"RLE_DICTIONARY", "PLAIN_DICTIONARY", "DELTA_BYTE_ARRAY"}
 _OFFSET_BYTES = 4
 _SMALL_CHUNK = 256 * KIB
+_SAMPLED = 2  # in an object store each page header is a request: a dictionary and a page, or two pages, speak for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ def _pages(chunk: Any, file: BinaryIO | None) -> list[Page]:
         return []
     start = min(filter(None, (chunk.data_page_offset, chunk.dictionary_page_offset)), default=0)
     try:
-        return list(read_pages(file, start, start + chunk.total_compressed_size))
+        pages = read_pages(file, start, start + chunk.total_compressed_size)
+        return list(islice(pages, _SAMPLED) if isinstance(file, RangedFile) else pages)
     except (ValueError, IndexError, OSError):
         return []  # the decoder says what is wrong, when it comes to that
 
