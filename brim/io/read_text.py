@@ -21,7 +21,7 @@ from brim.io.source import OnError
 NAME = "read_text"
 SUFFIXES = (".txt", ".text", ".log", ".md")
 
-_COPIES = 6  # blocks and lines in Python, text in Arrow
+_COPIES = 5  # a line, or a file, without its end, and its text in Python and Arrow
 
 _LINES = pa.schema([("text", pa.string())])
 _WHOLE = pa.schema([("path", pa.string()), ("text", pa.string())])
@@ -37,7 +37,7 @@ def text_source(
 ) -> FileSource:
     """Lines without their ends in the column ``text``; with `whole_files` rows ``path, text``, one a file.
 
-    Of a folder the files named .txt, .text, .log and .md are read. Lines and files are at most 64 MiB. The encoding is
+    Of a folder the files named .txt, .text, .log and .md are read. Lines and files are at most 128 MiB. The encoding is
     one in which a line ends with the byte 10: UTF-8, ASCII, the ISO 8859 and Windows pages.
     """
     try:
@@ -78,7 +78,9 @@ class TextReader:
                 yield Need(_COPIES * found.size, f"{wanted.path}, line {found.number}")
                 continue
             number, lines = found
+            del found  # or a long line would lie beside the next
             bare = [line.removesuffix(b"\r") for line in lines]
+            del lines
             try:
                 column = self._decode(bare)
             except (UnicodeError, pa.ArrowInvalid):
@@ -90,7 +92,9 @@ class TextReader:
                 others = f" and {bad - 1} after it" if bad > 1 else ""
                 yield RowsFailed(wanted.path, bad, f"line {first}{others}: this is not {self.encoding}")
                 column = self._decode(good)
+            del bare
             yield pa.RecordBatch.from_arrays([column], schema=_LINES).select(wanted.schema.names)
+            del column
 
     def _decode(self, lines: list[bytes]) -> pa.Array:
         if self.encoding == "utf-8":
@@ -111,6 +115,6 @@ class TextReader:
             if size > BLOCK_BYTES:
                 yield Need(_COPIES * size, wanted.path)
             with open_file(wanted.path) as file:
-                text = file.read().decode(self.encoding)
-            row = pa.RecordBatch.from_pydict({"path": [wanted.path], "text": [text]}, schema=_WHOLE)
+                text = self._decode([file.read()])
+            row = pa.RecordBatch.from_arrays([pa.array([wanted.path], pa.string()), text], schema=_WHOLE)
         yield row.select(wanted.schema.names)

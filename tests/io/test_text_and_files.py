@@ -64,7 +64,7 @@ def test_a_row_may_be_a_whole_file(tmp_path):
     (tmp_path / "b.txt").write_bytes(b"")
     rows = rows_of(text_source(tmp_path, encoding="utf-16", whole_files=True))
     assert rows == [{"path": str(tmp_path / "a.txt"), "text": "x\ny"}, {"path": str(tmp_path / "b.txt"), "text": ""}]
-    os.truncate(tmp_path / "b.txt", 65 * MIB)
+    os.truncate(tmp_path / "b.txt", 129 * MIB)
     with pytest.raises(LimitExceeded, match="size of a text"):
         rows_of(text_source(tmp_path / "b.txt", whole_files=True))
 

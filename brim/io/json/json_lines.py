@@ -19,7 +19,7 @@ DEPTH_MAX = 128
 
 _KINDS = {type(None): "null", list: "a list", str: "text", int: "a number", float: "a number", bool: "true or false"}
 
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -21,6 +22,7 @@ from brim.io.json.json_columns import Misfit, build_batch
 from brim.io.json.json_lines import Row, parse_lines, parse_sound
 from brim.io.json.json_schema import COLUMNS_MAX, Conflict, Sampled, conflict_error
 from brim.io.json.json_types import check_json
+from brim.io.json.long_lines import COPIES, ShortLine, long_text, shorten
 from brim.io.scan import Batches, Need
 from brim.io.source import OnError
 from brim.sizes import MIB
@@ -49,7 +51,7 @@ def json_source(
     Raises:
         CorruptInput: a line of the sample is no JSON object.
         SchemaMismatch: sampled lines do not agree on a column's type.
-        LimitExceeded: a line of more than 64 MiB, nesting beyond 128, more than 10,000 columns.
+        LimitExceeded: a line of more than 128 MiB, nesting beyond 128, more than 10,000 columns.
     """
     look = find_files if schema is None else find_files_or_later
     files = look(path, NAME, SUFFIXES)
@@ -84,12 +86,14 @@ def _sampled_rows(path: str, on_error: OnError, sample_bytes: int) -> Iterator[R
         if isinstance(found, LongLine):
             continue
         number, lines = found
+        seen += sum(map(len, lines))
+        if len(lines) == 1 and len(lines[0]) > BLOCK_BYTES:
+            lines = [shorten(lines[0]).line]  # a name is as good a text as a long one
         for row in parse_lines(path, number, lines):
             if isinstance(row, Row):
                 yield row
             elif on_error == "raise":
                 raise row
-        seen += sum(map(len, lines))
         if seen >= sample_bytes:
             return
 
@@ -110,9 +114,13 @@ class JsonReader:
     def read(self, wanted: Wanted) -> Batches:
         for found in read_lines(wanted.path):
             if isinstance(found, LongLine):
-                yield Need(_COPIES * found.size, f"{wanted.path}, line {found.number}")
+                yield Need(COPIES * found.size, f"{wanted.path}, line {found.number}")
                 continue
             number, lines = found
+            del found  # or a long line would lie beside the next
+            if len(lines) == 1 and len(lines[0]) > BLOCK_BYTES:
+                yield from _read_long(number, lines.pop(), wanted)
+                continue
             try:
                 values = parse_sound(lines)
                 batch = build_batch(values, wanted.schema) if values is not None else None
@@ -124,6 +132,52 @@ class JsonReader:
                 yield batch
                 del batch
             values = None  # or they would lie beside the next while those are parsed
+
+
+def _read_long(number: int, line: bytes, wanted: Wanted) -> Batches:
+    """The row of a line of many bytes, whose long texts are taken out before it is parsed."""
+    short = shorten(line)
+    found = next(parse_lines(wanted.path, number, [short.line]), None) if _may_parse(short.line) else None
+    cut = _long_columns(found.value, short, wanted) if isinstance(found, Row) else None
+    if cut is None:  # something is wrong, or there is much to it beside long texts: as any line, which takes more
+        yield Need(_COPIES * len(line), f"{wanted.path}, line {number}")
+        yield from _read_one_by_one(number, [line], wanted)
+        return
+    try:
+        long = {
+            name: long_text(text, wanted.schema.field(name).type, wanted.path, number) for name, text in cut.items()
+        }
+    except CorruptInput as error:
+        if wanted.on_error == "raise":
+            raise
+        yield RowsFailed(wanted.path, 1, beside(wanted.path, error))
+        return
+    assert isinstance(found, Row), "only a row has long columns"
+    for item in _batches([found], wanted):
+        if isinstance(item, pa.RecordBatch):
+            columns = [long.get(name, item.column(name)) for name in item.schema.names]
+            yield pa.RecordBatch.from_arrays(columns, schema=item.schema) if columns else item
+        else:
+            yield item
+
+
+def _may_parse(rest: bytes) -> bool:
+    """Whether what is left of a long line is no more than a block has."""
+    return len(rest) <= BLOCK_BYTES
+
+
+def _long_columns(row: dict[str, Any], short: ShortLine, wanted: Wanted) -> dict[str, memoryview] | None:
+    """The long texts of `row` by column; None where one is not a whole value of a column of text."""
+    found: dict[str, memoryview] = {}
+    for item in wanted.schema:
+        value = row.get(item.name)
+        if isinstance(value, str):
+            if value in short.texts:
+                found[item.name] = short.texts[value]
+        elif value is not None and short.texts and pa.types.is_nested(item.type):
+            return None
+    kinds = [wanted.schema.field(name).type for name in found]
+    return found if all(pa.types.is_string(kind) or pa.types.is_large_string(kind) for kind in kinds) else None
 
 
 def _read_one_by_one(number: int, lines: list[bytes], wanted: Wanted) -> Batches:
