@@ -33,7 +33,7 @@ def _bodies(rows: Sequence[Row]) -> pa.Array:
     offsets = np.zeros(len(rows) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     valid = np.fromiter((row.url is not None and row.error is None for row in rows), np.bool_, len(rows))
-    validity = None if valid.all() else pa.array(valid).buffers()[1]
+    validity = None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
     data = rows[0].body if len(rows) == 1 else _joined(rows, offsets)
     buffers = [validity, pa.py_buffer(offsets), data or pa.allocate_buffer(0)]
     return pa.Array.from_buffers(pa.large_binary(), len(rows), buffers)

@@ -68,12 +68,12 @@ class ConnectionPace:
             self._grow(goodput)
         return self.limit != before
 
-    def throttled(self, now: float) -> bool:
-        """A server has asked for less, or bodies wait for memory: half as many, once a round."""
+    def throttled(self, now: float, least: int = 1) -> bool:
+        """A server has asked for less, or bodies wait for memory: half as many, not below `least`, once a round."""
         if now - self._halved < ROUND_S:
             return False
         before, self._halved = self.limit, now
-        self.limit = max(1, self.limit // 2)
+        self.limit = max(min(least, self.limit), self.limit // 2)
         self._slow_start, self._stepped_from, self._best, self._rest = False, 0, 0.0, REST_ROUNDS
         self._begin(now)
         return self.limit != before

@@ -30,7 +30,7 @@ from brim.operators.downloads.connection_pace import ROUND_S, START, ConnectionP
 from brim.operators.downloads.fetch import Fetcher, Place
 from brim.operators.downloads.lender import Lender
 from brim.operators.downloads.places import Places
-from brim.operators.downloads.spool import SPOOL_BYTES, SPOOLS
+from brim.operators.downloads.spool import SPOOL_BYTES, SPOOLS, Spool
 from brim.operators.downloads.window import DownloadWindow, Row, Source
 from brim.operators.protocol import Inbox, Outbox, Stage, TransferOptions
 from brim.sizes import KIB
@@ -143,15 +143,26 @@ class _Run:
         options = TransferOptions(
             step.retries, step.timeout_s, step.headers, restarts=True, tell=stage.tell, throttled=self._slow_down
         )
-        self.lender = Lender(stage.memory, self.window, self._restart, self._slow_down)
+        self.lender = Lender(stage.memory, self.window, self._put_down, self._restart, self._short)
         self.fetcher = Fetcher(stage, self.lender, self.places, options, step.max_bytes)
         self.lookahead = anyio.Semaphore(LOOKAHEAD * self.operator.max_connections, fast_acquire=True)
+
+    async def _put_down(self, row: Row) -> None:
+        """Write down a body that is whole, because its memory is wanted."""
+        row.spool = Spool(self.stage)
+        if row.body is not None:
+            await row.spool.write(0, memoryview(row.body).cast("B"))
+            row.spool.ended()
 
     def _restart(self, row: Row) -> None:
         self.tasks.start_soon(self.fetcher.fetch, row, Place(self.places))
 
     def _slow_down(self) -> None:
         self.places.pace.throttled(self.stage.clock.now())
+
+    def _short(self) -> None:
+        """Bodies wait for memory: fewer at once, but one is asked for while another is received."""
+        self.places.pace.throttled(self.stage.clock.now(), least=2)
 
     async def pace(self) -> None:
         """Let the number of connections follow what they bring, while more of them are wanted."""

@@ -21,7 +21,7 @@ from brim.errors import LimitExceeded, PlanError, RowTooLarge, TransferFailed
 from brim.operators.downloads.lender import Lender
 from brim.operators.downloads.piece_reader import PieceReader, reader_of
 from brim.operators.downloads.places import Places
-from brim.operators.downloads.spool import SPOOLS, Spool
+from brim.operators.downloads.spool import SPOOL_BYTES, SPOOLS, Spool
 from brim.operators.downloads.window import Row
 from brim.operators.protocol import Body, DirectBody, Stage, Store, TransferOptions
 from brim.operators.safe_url import safe_url
@@ -93,6 +93,15 @@ class Fetcher:
                     self.lender.change()
 
     async def _attempt(self, row: Row, place: Place) -> None:
+        if row.spool is None:
+            await self._transfer(row, place)
+        if row.spool is not None:
+            place.free()
+            await self._bring_back(row, row.spool)
+        row.finish()
+
+    async def _transfer(self, row: Row, place: Place) -> None:
+        """Have the body in memory, or in a spool."""
         if row.unmet:
             await self._lent(row)
         if not place.held:
@@ -103,14 +112,11 @@ class Fetcher:
             body = await opened.__aenter__()
         try:
             await self._need(row, body, place)
-            spool = await self._receive(row, reader_of(body))
+            await self._receive(row, reader_of(body))
         except BaseException as error:
             await opened.__aexit__(type(error), error, error.__traceback__)
             raise
         await opened.__aexit__(None, None, None)
-        if spool is not None:
-            await self._unspool(row, place, spool)
-        row.finish()
 
     def _store(self, url: str) -> Store:
         try:
@@ -127,7 +133,7 @@ class Fetcher:
         finally:
             self.places.answering -= 1
 
-    async def _receive(self, row: Row, reader: DirectBody | PieceReader) -> Spool | None:
+    async def _receive(self, row: Row, reader: DirectBody | PieceReader) -> None:
         """Read the body to its end: into the row's memory, or into a spool where that is too small."""
         one = memoryview(bytearray(1))
         while True:
@@ -135,7 +141,7 @@ class Fetcher:
             free = row.memory.view[row.length :]
             piece = await reader.read_into(free or one)
             if piece is None:
-                return None
+                return
             start, count = piece
             self.places.pace.received(count)
             if free:
@@ -143,7 +149,8 @@ class Fetcher:
             elif await self._grow(row, start + count):
                 row.write(start, one)
             else:
-                return await self._spool(row, reader, start, one)
+                await self._spool(row, reader, start, one)
+                return
 
     async def _grow(self, row: Row, least: int) -> bool:
         """Whether `row` has got more memory, `least` bytes of it or up to twice as much as it had.
@@ -161,7 +168,7 @@ class Fetcher:
                 return True
         return False
 
-    async def _spool(self, row: Row, reader: DirectBody | PieceReader, start: int, piece: memoryview) -> Spool:
+    async def _spool(self, row: Row, reader: DirectBody | PieceReader, start: int, piece: memoryview) -> None:
         """Write down what there is of the body, give its memory back, and receive the rest into the file."""
         assert row.memory is not None
         spool = Spool(self.stage)
@@ -172,30 +179,27 @@ class Fetcher:
                 row.drop()
                 self.lender.change()
                 await spool.write(start, piece)
-                while (came := await reader.read_into(spool.window)) is not None:
+                window = memoryview(bytearray(SPOOL_BYTES))
+                while (came := await reader.read_into(window)) is not None:
                     start, count = came
                     self._check(row, start + count)
                     self.places.pace.received(count)
-                    await spool.write(start, spool.window[:count])
-            spool.ended()
+                    await spool.write(start, window[:count])
         except BaseException:
             spool.close()
             raise
-        return spool
+        spool.ended()
+        row.spool = spool
 
-    async def _unspool(self, row: Row, place: Place, spool: Spool) -> None:
-        """Bring a body back from the disk; it needs memory, and no connection any more."""
-        try:
-            place.free()
-            row.least = spool.length
-            self.lender.window.want(row, spool.length)
-            self.lender.change()
-            await self._lent(row)
-            assert row.memory is not None
-            await spool.read(row.memory.view)
-            row.length = spool.length
-        finally:
-            spool.close()
+    async def _bring_back(self, row: Row, spool: Spool) -> None:
+        """Bring a body back from the disk; it needs memory, and no connection."""
+        row.least = spool.length
+        self.lender.window.want(row, spool.length)
+        self.lender.change()
+        await self._lent(row)
+        assert row.memory is not None
+        await spool.read(row.memory.view)
+        row.length = spool.length
 
     def _check(self, row: Row, least: int) -> None:
         if self.max_bytes is not None and least > self.max_bytes:
@@ -227,7 +231,7 @@ class Fetcher:
 
     def _first_bytes(self) -> int:
         most = FIRST_BYTES if self.max_bytes is None else self.max_bytes
-        return min(FIRST_BYTES, self.stage.memory.window_bytes, most)
+        return min(FIRST_BYTES, max(1, self.stage.memory.window_bytes // 4), most)
 
     def _exchange(self, row: Row) -> bool:
         """Whether what was set aside for `row` has become what it needs."""

@@ -6,7 +6,7 @@ waits for one, too. A wait for memory ends when another row comes first meanwhil
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import anyio
@@ -19,7 +19,7 @@ from brim.operators.safe_url import safe_url
 
 @dataclass(eq=False, slots=True)
 class Lender:
-    """Lends to the rows of `window`; `restart` fetches a row again whose bytes were taken after it was done.
+    """Lends to the rows of `window`. Bytes of a row that is done are `put_down` on disk; `restart` brings it back.
 
     `short` says that rows wait for memory, so more answers would only wait as well, and `pressed` is called when that
     begins; `flush_wanted` says that the batch begun should be sent as it is.
@@ -27,6 +27,7 @@ class Lender:
 
     memory: Memory
     window: DownloadWindow
+    put_down: Callable[[Row], Awaitable[None]]
     restart: Callable[[Row], None]
     pressed: Callable[[], None] = lambda: None
     short: bool = False
@@ -84,8 +85,10 @@ class Lender:
 
     async def _evict(self, row: Row) -> None:
         if row.done:
+            if row.spool is None:
+                await self.put_down(row)
             row.drop()
-            row.done = False
+            row.want, row.done = row.length, False
             self.window.wanting = True
             self.restart(row)
             return

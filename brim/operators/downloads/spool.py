@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from brim.errors import SpillDiskFull
@@ -31,7 +31,6 @@ class Spool:
 
     stage: Stage
     length: int = 0
-    window: memoryview = field(default_factory=lambda: memoryview(bytearray(SPOOL_BYTES)))
     _file: BinaryIO | None = None
 
     async def write(self, start: int, piece: memoryview) -> None:
@@ -64,9 +63,9 @@ class Spool:
                 start, piece = start + count, piece[count:]
 
     def _read(self, memory: memoryview) -> None:
-        assert self._file is not None
         at = 0
         while at < self.length:
+            assert self._file is not None
             count = os.preadv(self._file.fileno(), [memory[at : self.length]], at)
             assert count, "the file is as long as what was written"
             at += count

@@ -8,8 +8,8 @@ Rules of this file
 - Bytes are lent in the order of rows. A row whose size is not known yet (its answer is not here) may be overtaken, but
   only by rows that get theirs at once.
 - The head never waits for rows behind it: when memory is short, the batch begun is sent as it is, then the last rows
-  that hold bytes lose them (they are fetched again), then it gets a loan that may come from the reserve for oversize
-  rows.
+  that hold bytes lose them (one that is done goes to disk, others are fetched again), then it gets a loan that may come
+  from the reserve for oversize rows.
 - A body whose size nobody told grows with loans that are there at once; where they are not it goes to disk
   (`spool.py`) and comes back with a size like any other.
 """
@@ -24,6 +24,7 @@ import anyio
 import pyarrow as pa
 
 from brim.operators.downloads.body_memory import BodyMemory
+from brim.operators.downloads.spool import Spool
 from brim.operators.protocol import Loan
 from brim.sizes import held_bytes
 
@@ -63,6 +64,7 @@ class Row:
     done: bool = False
     refused: Exception | None = None
     scope: anyio.CancelScope | None = None
+    spool: Spool | None = None
     bell: anyio.Event | None = None
 
     @property
@@ -116,10 +118,17 @@ class Row:
         self.done = True
 
     def fail(self, error: Exception) -> None:
-        self.drop()
+        self.forget()
         self.length = 0
         self.error = error
         self.done = True
+
+    def forget(self) -> None:
+        """Let everything go, what lies on disk too."""
+        self.drop()
+        if self.spool is not None:
+            self.spool.close()
+            self.spool = None
 
     def drop(self) -> None:
         """Let bytes and loan go."""
@@ -206,10 +215,10 @@ class DownloadWindow:
     def release(self) -> None:
         """The batch begun was built: its rows are let go, the next one begins."""
         for row in self.assembled:
-            row.drop()
+            row.forget()
         self.assembled, self.assembled_bytes = [], 0
 
     def close(self) -> None:
         """Let everything go."""
         for row in (*self.assembled, *self.rows):
-            row.drop()
+            row.forget()

@@ -1,6 +1,7 @@
 """The pace of connections, on a line that is simulated: time is a number, bytes are a function of connections."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,7 +57,7 @@ def test_a_server_that_says_too_much_halves_it_once_a_round_and_it_comes_back_sl
     limits, now = rounds(pace, 40, lambda connections: 1e6 * connections, now=now + ROUND_S)
     assert limits[:20] == [32] * 20
     assert limits[-1] >= 62
-    assert all(later <= limit * 5 / 4 for limit, later in zip(limits, limits[1:], strict=False))
+    assert all(later <= limit * 5 / 4 for limit, later in pairwise(limits))
 
 
 def test_it_never_falls_below_one():

@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import gc
 import random as randomness
 import time
@@ -15,10 +16,19 @@ from hypothesis import strategies as st
 from kit import Collected, FakeMemory, FakeStage, Feed, FolderSpill, InlineThreads, LoopClock, RealThreads, drive
 from servers.faulty_http import Change, Cut, Drip, Drop, FaultyServer, Hang, Ignore, Status, faulty_server
 
-from brim.errors import LimitExceeded, ObjectMissing, PlanError, RowTooLarge, SchemaMismatch, TransferFailed
-from brim.events import Resource, Retried, RowsFailed
+from brim.errors import (
+    LimitExceeded,
+    ObjectMissing,
+    PlanError,
+    RowTooLarge,
+    SchemaMismatch,
+    SpillDiskFull,
+    TransferFailed,
+)
+from brim.events import Resource, Retried, RowsFailed, Spilled
 from brim.io.transfers.stores import open_stores
 from brim.operators.downloads import fetch as module
+from brim.operators.downloads.connection_pace import START
 from brim.operators.downloads.download import Download, DownloadColumn
 from brim.operators.protocol import ReaderGone, TransferOptions
 from brim.pipeline.ledger import Kind, Ledger
@@ -180,6 +190,78 @@ def test_bodies_of_unknown_length_grow_and_start_over_when_memory_is_short(etag)
             assert held_bytes(batch) <= max(256 * KIB, batch["body"].nbytes) + KIB
 
     run(scenario, batch_bytes=256 * KIB, memory=FakeMemory(window_bytes=512 * KIB))
+
+
+@pytest.mark.parametrize("connections", [1, 8])
+@pytest.mark.parametrize("etag", ['"1"', None])
+def test_bodies_of_unknown_length_go_over_the_disk_where_memory_is_short(etag, connections):
+    async def scenario(server: FaultyServer, stage: FakeStage):
+        sizes = [700 * KIB, 3 * MIB, 20 * KIB, 2 * MIB, 2 * MIB, 900 * KIB]
+        urls = [server.put(f"{n}", body_of(n, size), chunked=True, etag=etag) for n, size in enumerate(sizes)]
+        out = await drive(column(connections=connections), [batch_of(urls)], stage=stage)
+        assert out.table()["body"].to_pylist() == [body_of(n, size) for n, size in enumerate(sizes)]
+        spilled = [fact for fact in stage.facts if isinstance(fact, Spilled)]
+        assert {fact.size for fact in spilled} >= {3 * MIB, 2 * MIB}
+        assert stage.memory.peak <= 3 * MIB, "the largest alone, and never half of two"
+        if connections == 1:
+            assert len(server.requests) <= len(urls) + 2, "hardly one is asked for twice"
+
+    run(scenario, batch_bytes=256 * KIB, memory=FakeMemory(window_bytes=512 * KIB))
+
+
+def test_a_body_that_goes_over_the_disk_holds_neither_memory_nor_its_connection_while_it_waits():
+    async def scenario(server: FaultyServer, stage: FakeStage):
+        urls = [server.put("0", body_of(0, 90 * KIB), Drip(3600)), server.put("1", body_of(1, MIB), chunked=True)]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(column().run, [Feed([batch_of(urls)])], Collected(), stage)
+            with anyio.fail_after(10):
+                while not any(isinstance(fact, Spilled) for fact in stage.facts):
+                    await anyio.sleep(0.005)
+                while server.active > 1:
+                    await anyio.sleep(0.005)
+            assert stage.memory.lent <= 100 * KIB, "only the head has some"
+            tasks.cancel_scope.cancel()
+
+    run(scenario, batch_bytes=100 * KIB, memory=FakeMemory(window_bytes=200 * KIB))
+
+
+def test_a_body_whose_memory_is_wanted_is_not_fetched_again_once_it_is_whole():
+    async def scenario(server: FaultyServer, stage: FakeStage):
+        urls = [server.put("0", body_of(0, 190 * KIB), late_s=0.5), server.put("1", body_of(1, 60 * KIB))]
+        out = await drive(column(), [batch_of(urls)], stage=stage)
+        assert out.table()["body"].to_pylist() == [body_of(0, 190 * KIB), body_of(1, 60 * KIB)]
+        assert len(server.requests) == 2
+        assert [fact for fact in stage.facts if isinstance(fact, Spilled)] == [
+            Spilled(60 * KIB),
+            Spilled(60 * KIB, read=True),
+        ]
+
+    run(scenario, batch_bytes=100 * KIB, memory=FakeMemory(window_bytes=200 * KIB))
+
+
+def test_a_disk_without_room_fails_the_run_and_says_so(tmp_path):
+    class Full(FolderSpill):
+        def create(self, name):
+            raise OSError(errno.ENOSPC, "no room")
+
+    async def scenario(server: FaultyServer, stage: FakeStage):
+        stage.spill = Full(tmp_path)
+        url = server.put("0", body_of(0, 3 * MIB), chunked=True)
+        with pytest.raises(ExceptionGroup) as caught:
+            await drive(column(Download(on_error="null")), [batch_of([url])], stage=stage)
+        assert isinstance(caught.value.exceptions[0], SpillDiskFull)
+
+    run(scenario, batch_bytes=256 * KIB, memory=FakeMemory(window_bytes=512 * KIB))
+
+
+def test_servers_that_ask_for_less_are_given_less():
+    async def scenario(server: FaultyServer, stage: FakeStage):
+        urls = [server.put(f"{n}", b"x", *[Status(429)] * (n < 3), late_s=0.02) for n in range(60)]
+        out = await drive(column(connections=32), [batch_of(urls)], stage=stage)
+        assert out.table().num_rows == 60
+        assert server.peak <= START, "it began with few, and did not take more"
+
+    run(scenario)
 
 
 def test_a_late_head_gets_memory_that_rows_behind_it_took():
