@@ -3,9 +3,11 @@
 The measure is anonymous and shared memory, Σ (Pss_Anon + Pss_Shmem): pages of files are the kernel's. Three readings of
 different cost give it together:
 
-    peek    ten microseconds   `statm` of the processes known, what is anonymous
-    look    0.1 ms             who is there, and their counters, shared memory with them
-    Pss     1 ms for 100 MiB   each page divided by those who share it; the last one corrects the other two
+    peek    some microseconds   `statm` of the processes known: what is anonymous
+    look    0.1 ms              who is there, and their counters, shared memory with them
+    Pss     1 ms for 100 MiB    anonymous pages that several processes share; the last one corrects the other two
+
+Shared memory is counted once for each process that maps it. brim's own is mapped by one at a time.
 """
 
 from __future__ import annotations
@@ -23,7 +25,6 @@ from brim.sizes import KIB
 
 LOOKS_PER_PSS = 20
 _OWN = (b"RssAnon:", b"RssShmem:")
-_PSS = (b"Pss_Anon:", b"Pss_Shmem:")
 
 
 @dataclass(eq=False, slots=True)
@@ -42,8 +43,7 @@ class ProcessTree:
         self._follow(sizes)
         anonymous, total = self._anonymous(), sum(sizes.values())
         if self._looks % LOOKS_PER_PSS == 0:
-            proportional = [size for pid in sizes if (size := read_pss(pid)) is not None]
-            self._shared = total - sum(proportional) if len(proportional) == len(sizes) else 0
+            self._shared = sum(map(shared_bytes, sizes))
         self._looks += 1
         now = max(0, total - self._shared)
         self._beyond = now - anonymous
@@ -112,19 +112,23 @@ def anonymous_bytes(statm: int) -> int:
 def own_bytes(pid: int) -> int | None:
     """Anonymous and shared memory of a process, each page as a whole; None when it has ended."""
     with suppress(OSError):
-        return _sum(Path(f"/proc/{pid}/status"), _OWN)
+        return _sum(Path(f"/proc/{pid}/status").read_bytes(), _OWN)
     with suppress(psutil.Error):
         return int(psutil.Process(pid).memory_info().rss)
     return None
 
 
-def read_pss(pid: int) -> int | None:
-    """Pss_Anon + Pss_Shmem of a process, in bytes; None where the kernel does not say."""
+def shared_bytes(pid: int) -> int:
+    """By how much the anonymous pages of a process are counted too much, because others share them after a fork.
+
+    Both numbers are of one reading: the process goes on meanwhile, and may hold much less a millisecond later.
+    """
     with suppress(OSError):
-        return _sum(Path(f"/proc/{pid}/smaps_rollup"), _PSS)
-    return None
+        file = Path(f"/proc/{pid}/smaps_rollup").read_bytes()
+        return max(0, _sum(file, (b"Anonymous:",)) - _sum(file, (b"Pss_Anon:",)))
+    return 0
 
 
-def _sum(file: Path, names: tuple[bytes, ...]) -> int:
+def _sum(file: bytes, names: tuple[bytes, ...]) -> int:
     """The lines of `file` that begin with `names`, in bytes. It is no text: the name of a process need not be."""
-    return sum(int(line.split()[1]) * KIB for line in file.read_bytes().splitlines() if line.startswith(names))
+    return sum(int(line.split()[1]) * KIB for line in file.splitlines() if line.startswith(names))

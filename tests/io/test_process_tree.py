@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from brim.io.process_tree import ProcessTree, descendants, own_bytes, read_pss, tree_bytes
+from brim.io.process_tree import ProcessTree, descendants, own_bytes, shared_bytes, tree_bytes
 from brim.sizes import MIB
 
 linux = pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="the kernel keeps no such counters")
@@ -99,21 +99,26 @@ sys.stdin.readline()
 
 
 @linux
-def test_pages_that_processes_share_count_once():
+def test_pages_that_processes_share_after_a_fork_count_once():
     code = """
 import mmap, os, sys
-held = mmap.mmap(-1, 32 << 20)
+held = mmap.mmap(-1, 32 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 held.write(b"1" * (32 << 20))
-child = os.fork()
-sum(held[::4096])
-if not child:
+if not os.fork():
     print("ready", flush=True)
 sys.stdin.readline()
 """
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout.readline() == b"ready\n"
         counted = sum(own_bytes(pid) for pid in descendants(child.pid))
+        shared = sum(shared_bytes(pid) for pid in descendants(child.pid))
         grown = tree_bytes(child.pid)
-        assert grown == pytest.approx(sum(map(read_pss, descendants(child.pid))), abs=MIB)
+        assert grown == pytest.approx(sum(map(_pss, descendants(child.pid))), abs=MIB)
         child.stdin.close()
-    assert counted - grown > 24 * MIB
+    assert counted - grown == pytest.approx(shared, abs=MIB)
+    assert shared > 30 * MIB
+
+
+def _pss(pid):
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
