@@ -39,6 +39,7 @@ from brim.operators.images.jpeg import (
 )
 from brim.operators.images.orientation import as_stored, orientation, upright
 from brim.operators.images.steps import CHANNELS, MAX_PIXELS, Decode
+from brim.sizes import MIB
 
 _FORMATS: tuple[tuple[bytes, type[ImageFile]], ...] = (
     (b"\xff\xd8\xff", JpegImageFile),
@@ -52,8 +53,8 @@ _FORMATS: tuple[tuple[bytes, type[ImageFile]], ...] = (
     (b"BM", BmpImageFile),
 )
 _BYTES_A_PIXEL = 4  # as Pillow keeps every mode but "L"
-_COPIES = 2  # while an image is converted, turned or copied out
-_SHORT_COPIES = 2  # on the short way: the pixels, maybe padded, and a copy while they are turned
+_READ_BYTES = 3 * MIB // 2  # what Pillow reads of a file at once, and its decoder's own
+_WEBP_BYTES = 12  # what libwebp keeps of each pixel while the file is open
 _COEFFICIENT_BYTES = 6  # at most, what libjpeg keeps of each pixel of a progressive file until its last scan
 _NEAREST = {"1": "L", "La": "LA", "I": "L", "F": "L", "PA": "RGBA", "RGBa": "RGBA"}
 
@@ -68,6 +69,7 @@ class Outlook:
         size: those of the picture to be made, as the file stores it, before it is turned upright.
         mode: of the picture to be made, or one that takes as much.
         work_bytes: the most to be held at once beside the file, the pixels included.
+        kept_bytes: the part of them that stays while the picture does, for Pillow keeps the file open.
         turned: the orientation, 1 to 8; where that is known before the pixels are.
         jpeg: the header of a JPEG file that may go the short way.
         image: the file, opened by Pillow, where it may not.
@@ -78,6 +80,7 @@ class Outlook:
     size: tuple[int, int]
     mode: str
     work_bytes: int
+    kept_bytes: int
     turned: int
     jpeg: JpegHeader | None
     image: ImageFile | None
@@ -125,22 +128,34 @@ def look(file: pa.Buffer, step: Decode) -> Outlook:
     _check(whole, step)
     size = scaled_size(*whole, step.scale_to and as_stored(step.scale_to, header.turned))
     mode = step.mode or header.mode
-    work = _SHORT_COPIES * CHANNELS[mode] * size[0] * size[1] + header.coefficients
-    return Outlook(view, whole, size, mode, work, header.turned, header, None)
+    pixel = _BYTES_A_PIXEL if mode != "L" and step.scale_to else CHANNELS[mode]
+    turning = 2 * _BYTES_A_PIXEL if header.turned > 1 and not step.scale_to else 0
+    work = (pixel + turning) * size[0] * size[1] + header.coefficients
+    return Outlook(view, whole, size, mode, work, 0, header.turned, header, None)
 
 
 def _look_with_pillow(view: memoryview, header: JpegHeader | None, step: Decode) -> Outlook:
     image, turned = _open(view)
     whole = image.size
     _check(whole, step)
+    waiting = 0
     if header is not None:
         waiting = header.coefficients
-    else:
-        waiting = _COEFFICIENT_BYTES * image.width * image.height if "progressive" in image.info else 0
+    elif "progressive" in image.info:
+        waiting = _COEFFICIENT_BYTES * image.width * image.height
     _scale(image, turned, step)
-    work = len(view) + _COPIES * _BYTES_A_PIXEL * image.width * image.height + waiting
+    pixels = image.width * image.height
+    kept = len(view) + min(len(view), _READ_BYTES) + (_WEBP_BYTES * pixels if isinstance(image, WebPImageFile) else 0)
+    work = kept + waiting + _copies(image, turned, step) * _BYTES_A_PIXEL * pixels
     mode = step.mode or (image.mode if image.mode in CHANNELS else "RGBA")
-    return Outlook(view, whole, image.size, mode, work, turned, None, image)
+    return Outlook(view, whole, image.size, mode, work, kept, turned, None, image)
+
+
+def _copies(image: ImageFile, turned: int, step: Decode) -> int:
+    """How many pictures of full size there are at once: two while one is converted, or turned before it is resized."""
+    converted = image.mode != (step.mode or image.mode) or image.mode not in CHANNELS
+    maybe_turned = isinstance(image, TiffImageFile) or (turned != 1 and step.scale_to is None)
+    return 2 if converted or maybe_turned else 1
 
 
 def _check(whole: tuple[int, int], step: Decode) -> None:

@@ -24,8 +24,8 @@ class Cost:
         return self.made + self.work
 
 
-def cost(todo: Sequence[tuple[ImageStep, str]], size: tuple[int, int], mode: str, work: int = 0) -> Cost:
-    """What the steps `todo` make of a picture of this size and mode, whose own making takes `work`.
+def cost(todo: Sequence[tuple[ImageStep, str]], size: tuple[int, int], mode: str, work: int = 0, kept: int = 0) -> Cost:
+    """What the steps `todo` make of a picture of this size and mode, whose own making takes `work` and keeps `kept`.
 
     With each step goes the mode in which a resize leaves its picture. An encoded file counts as its pixels.
 
@@ -35,21 +35,22 @@ def cost(todo: Sequence[tuple[ImageStep, str]], size: tuple[int, int], mode: str
     width, height = size
     made = _weight(width, height, mode)
     for step, after in todo:
-        before = _held(width, height, mode)
+        before = kept + _held(width, height, mode)
         match step:
             case Resize():
+                weighed = _held(width, height, mode) if mode in ("LA", "RGBA") else 0  # by alpha, in a copy
                 between = _held(step.width, height, mode)
                 width, height, mode = step.width, step.height, after or mode
-                work = max(work, 2 * before + between + _held(width, height, mode))
+                work = max(work, before + weighed + between + 2 * _held(width, height, mode))
             case Crop((x, y, most_width, most_height)):
                 width, height = max(1, min(most_width, width - x)), max(1, min(most_height, height - y))
-                work = max(work, before)
+                work = max(work, before + _held(width, height, mode))
             case Encode():
-                work = max(work, 2 * before)
+                work = max(work, before + 2 * _held(width, height, mode))
             case Width() | Height():
                 return Cost(ABOUT_BYTES, work)
             case Decode() | ToTensor():
-                work = max(work, before)
+                work = max(work, before + _held(width, height, mode))
         made = _weight(width, height, mode)
     return Cost(made, work)
 

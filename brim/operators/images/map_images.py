@@ -172,4 +172,4 @@ class MapImages:
 
 def _cost_of_file(outlook: Outlook, todo: list[tuple[ImageStep, str]]) -> Cost:
     """Of decoding, which is the first step, and all after it."""
-    return cost(todo[1:], outlook.upright_size, outlook.mode, outlook.work_bytes)
+    return cost(todo[1:], outlook.upright_size, outlook.mode, outlook.work_bytes, outlook.kept_bytes)

@@ -52,6 +52,7 @@ class Resizer:
     scratch: Scratch = field(default_factory=Scratch)
     _fast: Any = field(default_factory=_open_fast)
     _target: Image.Image | None = None
+    _options: dict[Resampling, Any] = field(default_factory=dict)
 
     def resize(self, picture: Picture, width: int, height: int, mode: str) -> Picture:
         """`picture` in `width` by `height` pixels of `mode`."""
@@ -67,10 +68,15 @@ class Resizer:
     def _resize_fast(self, source: Image.Image, size: tuple[int, int], filter_: Resampling) -> Bitmap:
         if self._target is None or (self._target.size, self._target.mode) != (size, source.mode):
             self._target = Image.new(source.mode, size)
-        convolution = fast.ResizeAlg.convolution(fast.FilterType[_FAST_FILTERS[filter_]])
-        self._fast.resize_pil(source, self._target, fast.ResizeOptions(resize_alg=convolution, use_alpha=False))
+        self._fast.resize_pil(source, self._target, self._options_for(filter_))
         mode = "L" if source.mode == "L" else "RGB"
         return Bitmap(self._target.tobytes(), *size, mode, padded=source.mode == _FOUR_BYTES)
+
+    def _options_for(self, filter_: Resampling) -> Any:
+        if filter_ not in self._options:
+            convolution = fast.ResizeAlg.convolution(fast.FilterType[_FAST_FILTERS[filter_]])
+            self._options[filter_] = fast.ResizeOptions(resize_alg=convolution, use_alpha=False)
+        return self._options[filter_]
 
 
 def _where_it_lies(picture: Picture) -> Image.Image:

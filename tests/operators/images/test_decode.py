@@ -201,13 +201,25 @@ def test_the_work_is_known_from_the_header():
     def work(data, step=step):
         return look(pa.py_buffer(data), step).work_bytes
 
-    plain, progressive = (file_of(picture(400, 240), "JPEG", progressive=p) for p in (False, True))
-    assert work(plain) == 6 * 50 * 30
-    assert work(plain, Decode()) == 6 * 400 * 240
-    assert work(plain, Decode("L")) == 2 * 400 * 240
-    assert work(progressive) == 6 * 50 * 30 + 3 * 400 * 240  # 4:2:0, so 1.5 numbers of two bytes a pixel
-    assert work(plain, Decode("RGBA")) == len(plain) + 8 * 400 * 240
-    assert work(file_of(picture(), "PNG")) == len(file_of(picture(), "PNG")) + 8 * 40 * 24
+    plain, progressive, grey = (
+        file_of(picture(400, 240).convert(m), "JPEG", progressive=p)
+        for p, m in ((False, "RGB"), (True, "RGB"), (False, "L"))
+    )
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = file_of(picture(400, 240), "JPEG", exif=exif)
+    pixels = 400 * 240
+    assert work(plain) == 4 * 50 * 30  # padded, for the resize that follows
+    assert work(plain, Decode()) == 3 * pixels
+    assert work(plain, Decode("L")) == work(grey, Decode()) == pixels
+    assert work(progressive) == 4 * 50 * 30 + 3 * pixels  # 4:2:0, so 1.5 numbers of two bytes a pixel
+    assert work(turned, Decode()) == (3 + 8) * pixels
+    assert work(turned, Decode(scale_to=(30, 50))) == 4 * 50 * 30
+    assert work(plain, Decode("RGBA")) == 2 * len(plain) + 8 * pixels
+    for format_, bytes_a_pixel in (("PNG", 4), ("TIFF", 8), ("WEBP", 16), ("BMP", 4)):
+        data = file_of(picture(), format_)
+        assert work(data) == 2 * len(data) + bytes_a_pixel * 40 * 24
+        assert work(data, Decode("L")) == 2 * len(data) + (20 if format_ == "WEBP" else 8) * 40 * 24
 
 
 def test_a_header_that_makes_no_sense_is_told_before_anything_is_decoded():

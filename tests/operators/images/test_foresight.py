@@ -23,7 +23,9 @@ def test_the_work_is_that_of_the_hungriest_step():
     small = cost([(Resize(2, 2), "RGB")], (10, 5), "RGB", work=900)
     assert small.work == 900
     large = cost([(Resize(100, 100), "RGB")], (10, 5), "RGB", work=900)
-    assert large.work == 2 * 4 * 50 + 4 * 500 + 4 * 10_000
+    assert large.work == 4 * 50 + 4 * 500 + 2 * 4 * 10_000
+    kept = cost([(Resize(100, 100), "RGBA")], (10, 5), "RGBA", work=900, kept=7000)
+    assert kept.work == large.work + 4 * 50 + 7000  # and a copy that is weighed by alpha
     assert large.whole == large.work + large.made
 
 
