@@ -241,7 +241,7 @@ class HttpBody:
     async def _follow(self, ranged: Mapping[str, str]) -> _Exchange:
         url, headers = self._url, self._headers
         for _ in range(REDIRECTS_MOST + 1):
-            exchange = await self._send(url, {**headers, **ranged})
+            exchange = await self._send(url, {**headers, **ranged} if ranged else headers)
             if exchange.head.status not in _REDIRECTS:
                 return exchange
             exchange.close()

@@ -11,7 +11,7 @@ from brim.errors import TransferFailed
 from brim.sizes import KIB
 
 URL_MOST = 32 * KIB
-_DEFAULT_HEADERS = (("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", "brim"))
+_DEFAULT_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "brim"}
 _PORTABLE_HEADERS = {"accept", "accept-encoding", "accept-language", "user-agent"}
 _OWN_HEADERS = {"accept-encoding", "connection", "content-length", "host", "if-range", "range", "transfer-encoding"}
 
@@ -21,21 +21,28 @@ def host_of(url: URL) -> str:
     return f"{url.host}:{url.port}"
 
 
-def target_of(url: str, shown: str, headers: tuple[tuple[str, str], ...]) -> tuple[URL, dict[str, str]]:
+def target_of(url: str, shown: str, headers: tuple[tuple[str, str], ...]) -> tuple[URL, Mapping[str, str]]:
     """Where to send the request, without user info, and the headers that go with it."""
-    given = {name: value for name, value in headers if name.lower() not in _OWN_HEADERS}
-    names = {name.lower() for name in given}
-    chosen = {name: value for name, value in _DEFAULT_HEADERS if name.lower() not in names} | given
+    chosen = _chosen(headers)
     try:
         target = _checked(URL(url) if len(url) <= URL_MOST else None)
     except ValueError:
         raise TransferFailed(shown, "it is no URL that can be requested") from None
     if target.user is not None:
-        if "authorization" not in names:
+        if "authorization" not in map(str.lower, chosen):
             login = f"{target.user}:{target.password or ''}".encode()
-            chosen["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
+            chosen = {**chosen, "Authorization": f"Basic {base64.b64encode(login).decode()}"}
         target = target.with_user(None)
-    return target.with_fragment(None), chosen
+    return target.with_fragment(None) if target.raw_fragment else target, chosen
+
+
+def _chosen(headers: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    """What was given, but for headers that are ours, and defaults for what was not."""
+    if not headers:
+        return _DEFAULT_HEADERS
+    given = {name: value for name, value in headers if name.lower() not in _OWN_HEADERS}
+    names = {name.lower() for name in given}
+    return {name: value for name, value in _DEFAULT_HEADERS.items() if name.lower() not in names} | given
 
 
 def redirected(url: URL, location: str | None) -> URL:

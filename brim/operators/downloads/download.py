@@ -134,6 +134,7 @@ class _Run:
     fetcher: Fetcher = field(init=False)
     places: Places = field(init=False)
     lookahead: anyio.Semaphore = field(init=False)
+    ready: Row | None = None
     input_bytes: int = 0
     input_ended: bool = False
 
@@ -155,7 +156,7 @@ class _Run:
             row.spool.ended()
 
     def _restart(self, row: Row) -> None:
-        self.tasks.start_soon(self.fetcher.fetch, row, Place(self.places))
+        self.tasks.start_soon(self._work, row, Place(self.places))
 
     def _slow_down(self) -> None:
         self.places.pace.throttled(self.stage.clock.now())
@@ -168,11 +169,12 @@ class _Run:
         """Let the number of connections follow what they bring, while more of them are wanted."""
         places, clock = self.places, self.stage.clock
         while True:
-            if not places.wanted:
+            if not places.wanted and self.ready is None:
                 await self.lender.wait()
                 continue
-            places.pace.tick(clock.now(), in_use=places.taken, answering=places.answering, wanted=True)
-            places.call()
+            if places.pace.tick(clock.now(), in_use=places.taken, answering=places.answering, wanted=True):
+                places.call()
+                self.lender.change()
             await clock.sleep(ROUND_S)
 
     async def feed(self, inbox: Inbox) -> None:
@@ -205,13 +207,23 @@ class _Run:
             return
         while not self.fetcher.begin(row):
             await self.lender.wait()
-        place = Place(self.places)
-        if self.places.try_take():
-            place.held = True
-        else:
-            self.lender.change()  # the pace looks at how many are wanted
-            await place.take()
-        self.tasks.start_soon(self.fetcher.fetch, row, place)
+        self.ready = row
+        while self.ready is row:
+            if self.places.try_take():
+                self.ready = None
+                self.tasks.start_soon(self._work, row, Place(self.places, held=True))
+            else:
+                self.lender.change()  # the pace looks at how many are wanted
+                await self.lender.wait()
+
+    async def _work(self, row: Row, place: Place) -> None:
+        """Fetch one row after another, as long as there is one that is ready and its place may be kept."""
+        while True:
+            await self.fetcher.fetch(row, place)
+            if self.ready is None or not place.keep():
+                place.free()
+                return
+            row, self.ready = self.ready, None
 
     async def send(self, outbox: Outbox) -> None:
         while True:

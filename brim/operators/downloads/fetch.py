@@ -45,6 +45,13 @@ class Place:
             await self.places.take()
             self.held = True
 
+    def keep(self) -> bool:
+        """Whether the next row may have it without anybody being passed over; it is taken if that can be."""
+        if not self.held:
+            self.held = self.places.try_take()
+            return self.held
+        return not self.places.wanted and self.places.taken <= self.places.pace.limit
+
     def free(self) -> None:
         if self.held:
             self.held = False
@@ -77,7 +84,7 @@ class Fetcher:
         return row.loan is not None or row is self.lender.window.rows[0]
 
     async def fetch(self, row: Row, place: Place) -> None:
-        """Fetch until the row is done; when it is evicted it starts over, bytes first."""
+        """Fetch until the row is done, with its place in hand; when it is evicted it starts over, bytes first."""
         while not row.done:
             row.length = 0
             with anyio.CancelScope() as row.scope:
@@ -86,8 +93,8 @@ class Fetcher:
                 except (TransferFailed, LimitExceeded, RowTooLarge) as error:
                     row.fail(error)
                 finally:
-                    place.free()
                     if not row.done:
+                        place.free()
                         row.drop()
                         self.lender.window.wanting = True
                     self.lender.change()
