@@ -24,7 +24,7 @@ from brim.operators.inflation import Inflation
 from brim.operators.ordered import Ordered
 from brim.operators.protocol import ForeseeingKernel, Foreseen, Inbox, Kernel, KernelFactory, Loan, Outbox, Stage
 from brim.operators.row_place import in_input
-from brim.sizes import KIB, MIB, held_bytes, owned
+from brim.sizes import KIB, MIB, cut, held_bytes, owned
 
 SMALL_SHARE, SMALL_BYTES = 4, MIB
 """A batch below this part of `batch_bytes`, and below so much, costs more to pass on than to copy."""
@@ -154,12 +154,21 @@ class _Bridge:
     async def send(self, call: _Call) -> None:
         """Send the pieces of the call at the head, before more are made."""
         while call.ready:
-            await self.outbox.send(call.ready.popleft())
+            await self._send(call.ready.popleft())
             if not call.ready and not call.ended:
                 await self._draw(call)
         self._learn(call)
         if call.loan is not None:
             call.loan.repay()
+
+    async def _send(self, piece: pa.RecordBatch) -> None:
+        """Send `piece`; one that a kernel made far too large goes by copies of its parts, as its loan covers it."""
+        limit = self.stage.batch_bytes
+        if piece.num_rows == 1 or held_bytes(piece) <= 2 * limit:
+            await self.outbox.send(piece)
+            return
+        for part in cut(piece, limit):
+            await self.outbox.send(await self.stage.threads.run(owned, part))
 
     async def _draw(self, call: _Call) -> None:
         if call.work_bytes:
