@@ -83,7 +83,8 @@ class StageMemory:
     async def _fill_from_reserve(self, loan: AheadLoan, missing: int) -> None:
         limit = self.ledger.oversize_limit
         if missing > limit or (self.state.oversize and not self.ledger.borrow_more(missing)):
-            raise RowTooLarge(self.state.id, loan.size + missing, self.window_bytes + limit)
+            held = self.ledger.lent(Kind.OVERSIZE) if self.state.oversize else 0  # one stage at a time has any of it
+            raise RowTooLarge(self.state.id, loan.size + held + missing, self.window_bytes + limit)
         if not self.state.oversize:
             await self.oversize.lend(missing, self.state)
         self.state.hold_reserve()

@@ -106,6 +106,20 @@ def test_a_stage_that_keeps_nothing_else_may_take_the_reserve_for_one_large_row(
     assert run_virtual(main) == (100, (0, 0, 0))
 
 
+def test_what_a_stage_has_of_the_reserve_already_is_part_of_what_its_row_needs():
+    async def main():
+        ledger, oversize = _world(reserve=500)
+        memory = _memory(ledger, oversize, window=100)
+        await oversize.lend(300, memory.state)  # as a batch in hand has it
+        memory.state.hold_reserve()
+        with pytest.raises(RowTooLarge) as refused:
+            await memory.ahead(400)
+        ledger.repay(Kind.OVERSIZE, 300)
+        return refused.value.needed_bytes, refused.value.limit_bytes
+
+    assert run_virtual(main) == (700, 600)
+
+
 def test_the_reserve_has_one_borrower_and_the_furthest_downstream_is_next():
     async def main():
         ledger, oversize = _world(reserve=500)
