@@ -66,6 +66,8 @@ def load(engine: str) -> str:
     if engine == "brim":
         for name in module.__all__:  # they are loaded when they are first used
             getattr(module, name)
+        for lazy in ("brim.pipeline.running", "uvloop", "anyio._backends._asyncio"):
+            importlib.import_module(lazy)
     return str(module.__version__)
 
 
