@@ -1,7 +1,7 @@
 """BinaryColumn: values of any length, written into the memory the array will keep.
 
-That memory is of the pool that gives pages back. It grows by half, so that a column whose size is not known moves
-seldom; one whose size is known is reserved once and never moves.
+A column whose size is known is reserved once, in the pool that gives pages back. One that grows lies in a `bytearray`,
+because the C library moves that without a copy, where the pool would hold it twice for a moment.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import numpy as np
 import pyarrow as pa
 
 from brim.arrow_pool import arrow_pool
-from brim.sizes import KIB
 
-_LEAST = 4 * KIB
 _WASTE = 8
-"""A buffer that is unused to more than this part is cut when its column is finished."""
+"""A reserved buffer that is unused to more than this part is cut when its column is finished."""
 
 
 @dataclass(slots=True)
 class BinaryColumn:
     """A `large_binary` array in the making; a value may come in steps and is then ended."""
 
-    _buffer: Any = field(init=False, default_factory=lambda: _allocated(0))
+    _reserved: Any = field(init=False, default=None)
+    _grown: bytearray = field(init=False, default_factory=bytearray)
+    _step: bytearray = field(init=False, default_factory=bytearray)
     _size: int = field(init=False, default=0)
     _ends: list[int] = field(init=False, default_factory=lambda: [0])
     _valid: list[bool] = field(init=False, default_factory=list)
@@ -40,31 +40,36 @@ class BinaryColumn:
         return self._size + 8 * len(self._ends)
 
     def reserve(self, size: int) -> None:
-        """Have memory for `size` more bytes."""
-        if self._size + size > self._buffer.size:
-            self._buffer.resize(self._size + size)
+        """Have memory for `size` bytes; to be called before anything is added."""
+        assert not self._size
+        self._reserved = pa.allocate_buffer(size, memory_pool=arrow_pool(), resizable=True)
 
     def space(self, most: int) -> memoryview:
-        """Memory for more of the value that is unfinished: `most` bytes, or what is left if that is some.
+        """Memory for more of the value that is unfinished: `most` bytes, or what is left of those reserved.
 
         It is good until the next call of any method; `grow` says how much of it was written.
         """
-        left = self._buffer.size - self._size
-        if not left:
-            self._make_room(most)
-            left = most
-        return memoryview(self._buffer).cast("B")[self._size : self._size + min(left, most)]
+        if left := self._left():
+            return self._view()[self._size : self._size + min(left, most)]
+        if len(self._step) < most:
+            self._step = bytearray(most)
+        return memoryview(self._step)[:most]
 
     def grow(self, size: int) -> None:
         """The first `size` bytes of the last `space` belong to the unfinished value."""
-        self._size += size
+        if self._left():
+            self._size += size
+        else:
+            self._append(memoryview(self._step)[:size])
 
     def extend(self, chunk: Any) -> None:
         """More of the value that is unfinished, copied."""
         view = memoryview(chunk).cast("B")
-        self._make_room(len(view))
-        memoryview(self._buffer).cast("B")[self._size : self._size + len(view)] = view
-        self._size += len(view)
+        if len(view) <= self._left():
+            self._view()[self._size : self._size + len(view)] = view
+            self._size += len(view)
+        else:
+            self._append(view)
 
     def end(self, *, valid: bool = True) -> None:
         """The value is whole; what was added since the last."""
@@ -80,26 +85,38 @@ class BinaryColumn:
     def finish(self) -> pa.Array:
         """The whole values; an unfinished one is left behind. Nothing can be added any more."""
         size, ends = self._ends[-1], pa.py_buffer(np.array(self._ends, np.int64))
-        self._buffer.resize(size, shrink_to_fit=self._buffer.size - size > size // _WASTE)
-        return pa.Array.from_buffers(pa.large_binary(), self.rows, [bitmap(self._valid), ends, self._buffer])
+        data = self._reserved
+        if data is None:
+            data = pa.py_buffer(self._grown)
+        else:
+            data.resize(size, shrink_to_fit=data.size - size > size // _WASTE)
+        return pa.Array.from_buffers(pa.large_binary(), self.rows, [bitmap(self._valid), ends, data])
 
     def rest(self) -> BinaryColumn:
         """A column that begins with the unfinished value, which is taken out of this one."""
         rest = BinaryColumn()
-        rest.extend(memoryview(self._buffer).cast("B")[self._ends[-1] : self._size])
+        rest.extend(self._view()[self._ends[-1] : self._size])
         self._size = self._ends[-1]
+        if self._reserved is None:
+            del self._grown[self._size :]
         return rest
 
-    def _make_room(self, size: int) -> None:
-        needed, capacity = self._size + size, self._buffer.size
-        if needed > capacity:
-            self._buffer.resize(max(needed, capacity + capacity // 2, _LEAST))
+    def _left(self) -> int:
+        """Bytes that were reserved and are not used yet."""
+        return 0 if self._reserved is None else self._reserved.size - self._size
+
+    def _view(self) -> memoryview:
+        return memoryview(self._grown if self._reserved is None else self._reserved).cast("B")
+
+    def _append(self, view: memoryview) -> None:
+        """Add to what grows; more than was reserved moves there."""
+        if self._reserved is not None:
+            self._grown += self._view()[: self._size]
+            self._reserved = None
+        self._grown += view
+        self._size += len(view)
 
 
 def bitmap(valid: list[bool]) -> pa.Buffer | None:
     """Arrow's validity bitmap; None when nothing is null."""
     return None if all(valid) else pa.py_buffer(np.packbits(valid, bitorder="little"))
-
-
-def _allocated(size: int) -> Any:
-    return pa.allocate_buffer(size, memory_pool=arrow_pool(), resizable=True)

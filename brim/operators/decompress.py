@@ -19,7 +19,7 @@ from brim.errors import CorruptInput, LimitExceeded, PlanError, RowTooLarge, Sch
 from brim.operators.binary_column import BinaryColumn
 from brim.operators.codecs import check_codec
 from brim.operators.decompressors import Space, fill
-from brim.operators.frames import likely_size, told_size, window_bytes
+from brim.operators.frames import likely_size, window_bytes
 from brim.operators.protocol import Foreseen
 from brim.operators.row_place import row_of_batch
 from brim.sizes import MIB, owned
@@ -77,8 +77,8 @@ class DecompressColumn:
     def push(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
         passing = batch.select([name for name in self.schema.names if name != self.output])
         values = batch.column(self.column)
-        likely = [self._likely(value) or 0 for value in values]
-        made, start = _column(likely or [0], piece_bytes), 0
+        likely = [self._room(value) for value in values]
+        made, start = _column(likely, piece_bytes), 0
 
         def space(most: int) -> memoryview:
             return made.space(most)
@@ -88,7 +88,7 @@ class DecompressColumn:
             return row > start and made.nbytes + more + others > piece_bytes
 
         for row, value in enumerate(values):
-            if full(row, likely[row]):
+            if full(row, likely[row] or 0):
                 piece, made = self._piece(passing.slice(start, row - start), made), _column(likely[row:], piece_bytes)
                 yield piece
                 del piece
@@ -116,40 +116,52 @@ class DecompressColumn:
         """What the frames of the values in `batch` tell of pushing it; where they tell nothing, a guess."""
         made, largest, work = 0, 0, 0
         for value in batch.column(self.column):
-            if value.is_valid and len(view := _view(value)):
-                likely = self._likely(value)
-                made += _GUESS * len(view) if likely is None else likely
-                largest = max(largest, likely or 0)
-                work = max(work, window_bytes(self.codec, view))
+            window, likely = self._window(value), self._likely(value)
+            if not self._fits(likely or 0, window):
+                continue
+            packed = len(_view(value))
+            made += _GUESS * packed if likely is None else likely
+            largest, work = max(largest, packed if likely is None else likely), max(work, window)
         passing = batch.select([name for name in self.schema.names if name != self.output]).nbytes
-        return Foreseen(passing + made + 8 * batch.num_rows, largest, min(work, self.most_bytes or work))
+        return Foreseen(passing + made + 8 * batch.num_rows, largest, work)
 
     def _likely(self, value: pa.Scalar) -> int | None:
         """What `value` will decompress to, as far as that is known and allowed."""
         size = likely_size(self.codec, _view(value)) if value.is_valid else 0
-        return None if size is None else min(size, self.max_bytes, self.most_bytes or size)
+        return None if size is None else min(size, self.max_bytes)
+
+    def _room(self, value: pa.Scalar) -> int | None:
+        """The memory to have ready for `value`, where it is known; none where it will be refused."""
+        likely = self._likely(value)
+        return likely if self._fits(likely or 0, self._window(value)) else 0
+
+    def _window(self, value: pa.Scalar) -> int:
+        """What decompressing `value` takes beside the value."""
+        return window_bytes(self.codec, _view(value)) if value.is_valid else 0
+
+    def _fits(self, made: int, window: int) -> bool:
+        return self.most_bytes is None or made + window <= self.most_bytes
 
     def _steps(self, row: int, value: pa.Scalar, space: Space) -> Iterator[int]:
-        """The sizes of the steps in which the value is written; an empty value has none."""
-        place = row_of_batch(row)
+        """The sizes of the steps in which the value is written; a null has none."""
+        if not value.is_valid:
+            return
+        place, window, whole = row_of_batch(row), self._window(value), self._likely(value) or 0
         try:
-            if value.is_valid:
-                self._check(told_size(self.codec, _view(value)) or 0, window_bytes(self.codec, _view(value)))
-                whole = 0
-                for size in fill(self.codec, value.as_buffer(), space, self.max_bytes):
-                    whole += size
-                    self._check(whole, 0)
-                    yield size
-        except RowTooLarge as error:
-            raise RowTooLarge(f"{self.column}, {place}", error.needed_bytes, error.limit_bytes) from None
+            self._check(row, whole, window)
+            whole = 0
+            for size in fill(self.codec, value.as_buffer(), space, self.max_bytes):
+                whole += size
+                self._check(row, whole, window)
+                yield size
         except LimitExceeded as error:
             raise LimitExceeded(error.what, error.value, error.limit, f"{self.column}, {place}") from error
         except ValueError as error:
             raise CorruptInput(self.column, place, str(error)) from error
 
-    def _check(self, made: int, work: int) -> None:
-        if self.most_bytes is not None and min(made, self.max_bytes) + work > self.most_bytes:
-            raise RowTooLarge("", made + work, self.most_bytes)
+    def _check(self, row: int, made: int, window: int) -> None:
+        if self.most_bytes is not None and not self._fits(made, window):
+            raise RowTooLarge(f"{self.column}, {row_of_batch(row)}", made + window, self.most_bytes)
 
     def _piece(self, passing: pa.RecordBatch, column: BinaryColumn) -> pa.RecordBatch:
         """The finished column beside its rows' other columns, which are copied where a slice would pin far more."""
@@ -159,12 +171,16 @@ class DecompressColumn:
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
 
-def _column(likely: list[int], piece_bytes: int) -> BinaryColumn:
-    """A column with room for values of these sizes, as many as go into a piece, and for the step that finds the end."""
-    column = BinaryColumn()
-    column.reserve(max(likely[0], min(sum(likely), piece_bytes)) + _END_BYTES)
+def _column(likely: list[int | None], piece_bytes: int) -> BinaryColumn:
+    """A column with room for values of these sizes, as many as go into a piece, and for the step that finds the end.
+
+    A column of values whose sizes are not known grows.
+    """
+    column, sizes = BinaryColumn(), [size for size in likely if size is not None]
+    if sizes and len(sizes) == len(likely):
+        column.reserve(max(sizes[0], min(sum(sizes), piece_bytes)) + _END_BYTES)
     return column
 
 
 def _view(value: pa.Scalar) -> memoryview:
-    return memoryview(value.as_buffer()).cast("B")
+    return memoryview(value.as_buffer() if value.is_valid else b"").cast("B")
