@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import io
+import os
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -82,13 +81,9 @@ class Disk:
     folder: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))  # asked for its free bytes only
 
     def create(self, name: str) -> Any:
-        self.files.append(_Full() if len(self.files) == self.full_at else io.BytesIO())
+        full = len(self.files) == self.full_at
+        self.files.append(open("/dev/full" if full else os.memfd_create(name), "w+b"))  # noqa: SIM115, PTH123
         return self.files[-1]
-
-
-class _Full(io.BytesIO):
-    def write(self, data: Any) -> int:
-        raise OSError(errno.ENOSPC, "no space left on device")
 
 
 @dataclass(frozen=True)

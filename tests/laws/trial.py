@@ -226,8 +226,6 @@ def check_end(case: Case, outcome: Outcome) -> None:
 
 def may_be_too_large(case: Case, outcome: Outcome) -> bool:
     """Whether a row of the case is heavy enough to be refused: it is not when four of it fit into the reserve."""
-    if any(part.name == "rude" for part in case.tree.parts()):
-        return True
     heaviest = max(part.heaviest for part in case.tree.parts()) + 2 * case.columns.row_bytes
     return 4 * heaviest > outcome.run.plan.allotment.oversize
 
