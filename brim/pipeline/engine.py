@@ -195,9 +195,9 @@ class Engine:
         """The root task: holds everything open until it is told to close."""
         looks = TreeLooks()
         try:
+            start = (await looks.look()).now
             keep_pages_briefly(self.limits.memory)
             refuse_huge_pages()
-            start = (await looks.look()).now
             async with self._open_world() as shared, anyio.create_task_group() as tasks:
                 self._shared, self._tasks = shared, tasks
                 self._truth = self._open_truth(shared, looks, start)
