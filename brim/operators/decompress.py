@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from brim.errors import CorruptInput, LimitExceeded, PlanError, RowTooLarge, SchemaMismatch
 from brim.operators.binary_column import BinaryColumn
+from brim.operators.binary_values import values_of
 from brim.operators.codecs import check_codec
 from brim.operators.decompressors import Space, fill
 from brim.operators.frames import likely_size, window_bytes
@@ -76,7 +77,7 @@ class DecompressColumn:
 
     def push(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
         passing = batch.select([name for name in self.schema.names if name != self.output])
-        values = batch.column(self.column)
+        values = list(values_of(batch.column(self.column)))
         likely = [self._room(value) for value in values]
         made, start = _column(likely, piece_bytes), 0
 
@@ -101,7 +102,7 @@ class DecompressColumn:
                     yield piece
                     del piece
                     start = row
-            made.end(valid=value.is_valid)
+            made.end(valid=value is not None)
         if start < batch.num_rows:
             yield self._piece(passing.slice(start), made)
 
@@ -115,7 +116,7 @@ class DecompressColumn:
     def foresee(self, batch: pa.RecordBatch) -> Foreseen:
         """What the frames of the values in `batch` tell of pushing it; where they tell nothing, a guess."""
         made, largest, work = 0, 0, 0
-        for value in batch.column(self.column):
+        for value in values_of(batch.column(self.column)):
             window, likely = self._window(value), self._likely(value)
             if not self._fits(likely or 0, window):
                 continue
@@ -125,32 +126,32 @@ class DecompressColumn:
         passing = batch.select([name for name in self.schema.names if name != self.output]).nbytes
         return Foreseen(passing + made + 8 * batch.num_rows, largest, work)
 
-    def _likely(self, value: pa.Scalar) -> int | None:
+    def _likely(self, value: pa.Buffer | None) -> int | None:
         """What `value` will decompress to, as far as that is known and allowed."""
-        size = likely_size(self.codec, _view(value)) if value.is_valid else 0
+        size = likely_size(self.codec, _view(value)) if value is not None else 0
         return None if size is None else min(size, self.max_bytes)
 
-    def _room(self, value: pa.Scalar) -> int | None:
+    def _room(self, value: pa.Buffer | None) -> int | None:
         """The memory to have ready for `value`, where it is known; none where it will be refused."""
         likely = self._likely(value)
         return likely if self._fits(likely or 0, self._window(value)) else 0
 
-    def _window(self, value: pa.Scalar) -> int:
+    def _window(self, value: pa.Buffer | None) -> int:
         """What decompressing `value` takes beside the value."""
-        return window_bytes(self.codec, _view(value)) if value.is_valid else 0
+        return window_bytes(self.codec, _view(value)) if value is not None else 0
 
     def _fits(self, made: int, window: int) -> bool:
         return self.most_bytes is None or made + window <= self.most_bytes
 
-    def _steps(self, row: int, value: pa.Scalar, space: Space) -> Iterator[int]:
+    def _steps(self, row: int, value: pa.Buffer | None, space: Space) -> Iterator[int]:
         """The sizes of the steps in which the value is written; a null has none."""
-        if not value.is_valid:
+        if value is None:
             return
         place, window, whole = row_of_batch(row), self._window(value), self._likely(value) or 0
         try:
             self._check(row, whole, window)
             whole = 0
-            for size in fill(self.codec, value.as_buffer(), space, self.max_bytes):
+            for size in fill(self.codec, value, space, self.max_bytes):
                 whole += size
                 self._check(row, whole, window)
                 yield size
@@ -182,5 +183,5 @@ def _column(likely: list[int | None], piece_bytes: int) -> BinaryColumn:
     return column
 
 
-def _view(value: pa.Scalar) -> memoryview:
-    return memoryview(value.as_buffer() if value.is_valid else b"").cast("B")
+def _view(value: pa.Buffer | None) -> memoryview:
+    return memoryview(b"" if value is None else value).cast("B")

@@ -118,7 +118,7 @@ def test_a_bomb_is_stopped_before_its_memory_is_taken(codec):
 
     made, one = BinaryColumn(), plain_only(codec).within(16 << 20)
     with pytest.raises(RowTooLarge):
-        for size in one._steps(0, batch["packed"][0], space):
+        for size in one._steps(0, batch["packed"][0].as_buffer(), space):
             made.grow(size)
     assert most < 28 << 20  # what is refused, and half as much while the buffer grows
 

@@ -25,7 +25,7 @@ from brim.operators.images.bitmap import Bitmap
 from brim.operators.images.columns import Column, column_of, weight
 from brim.operators.images.decode import Outlook, look
 from brim.operators.images.foresight import Cost, cost
-from brim.operators.images.pixels import actions, read, with_modes
+from brim.operators.images.pixels import actions, reader_of, with_modes
 from brim.operators.images.steps import Decode, ImageStep, ImageSteps, is_tensor
 from brim.operators.protocol import Foreseen
 from brim.operators.row_place import row_of_batch
@@ -94,14 +94,14 @@ class MapImages:
 
     def _costs(self, images: pa.Array) -> Iterator[Cost]:
         """Of each row that can be read as far as its header."""
-        todo = with_modes(self.steps, images.type)
-        for image in images:
+        todo, at = with_modes(self.steps, images.type), reader_of(images)
+        for row in range(len(images)):
             with suppress(ValueError, LimitExceeded):
-                if image.is_valid:
-                    yield self._cost(image, todo)
+                if (value := at(row)) is not None:
+                    yield self._cost(value, todo)
 
-    def _cost(self, image: Any, todo: list[tuple[ImageStep, str]]) -> Cost:
-        value, (first, _) = read(image), todo[0]
+    def _cost(self, value: Any, todo: list[tuple[ImageStep, str]]) -> Cost:
+        first, _ = todo[0]
         if isinstance(first, Decode):
             return _cost_of_file(look(value, first), todo)
         return cost(todo, value.size, value.mode)
@@ -124,10 +124,10 @@ class MapImages:
 
     def _values(self, images: pa.Array) -> Iterator[Any]:
         """What the steps make of each row, None for null."""
-        value_of = self._opened(images.type)
-        for row, image in enumerate(images):
+        at, made_of = reader_of(images), self._opened(images.type)
+        for row in range(len(images)):
             try:
-                value = value_of(image) if image.is_valid else None
+                value = None if (read := at(row)) is None else made_of(read)
             except (ValueError, LimitExceeded, RowTooLarge) as error:
                 if not self.steps.to_null:
                     raise self._error(row, error) from error
@@ -136,7 +136,7 @@ class MapImages:
             yield value
 
     def _opened(self, type_: pa.DataType) -> Callable[[Any], Any]:
-        """What makes of an image of a column of `type_` its value; for one thread."""
+        """What makes the value of what `reader_of` gives of a column of `type_`; for one thread."""
         todo = with_modes(self.steps, type_)
 
         def check(outlook: Outlook) -> None:
@@ -144,15 +144,14 @@ class MapImages:
 
         functions = actions(self.steps, type_, check)
 
-        def value_of(image: Any) -> Any:
-            value = read(image)
+        def made_of(value: Any) -> Any:
             if isinstance(value, Bitmap):
                 self._check(value.size, cost(todo, value.size, value.mode))
             for function in functions:
                 value = function(value)
             return value
 
-        return value_of
+        return made_of
 
     def _error(self, row: int, error: ValueError | LimitExceeded | RowTooLarge) -> Exception:
         place = f"{self.column}, {row_of_batch(row)}"

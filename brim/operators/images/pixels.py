@@ -10,6 +10,7 @@ from typing import Any, assert_never
 import numpy as np
 import pyarrow as pa
 
+from brim.operators.binary_values import value_at
 from brim.operators.images.bitmap import Bitmap, Picture, bitmap_of, image_of
 from brim.operators.images.decode import Outlook, decode_stored, look, plain
 from brim.operators.images.orientation import as_stored, upright
@@ -33,29 +34,47 @@ from brim.operators.images.steps import (
 _JPEG_MODES = ("L", "RGB")
 
 
-def read(scalar: Any) -> Any:
-    """What a valid `scalar` of a column of images stands for: a file's buffer, or the picture.
+def reader_of(images: pa.Array) -> Callable[[int], Any]:
+    """A function from a row of a column of images to its file (a buffer) or picture, in place; None for null.
 
-    Raises:
-        ValueError: a struct whose fields do not fit together.
+    It raises `ValueError` for a struct whose fields do not fit together.
     """
-    if is_encoded(scalar.type):
-        return scalar.as_buffer()
-    if is_tensor(scalar.type):
-        height, width, channels = scalar.type.shape
-        values = scalar.value.values
-        return _bitmap(values.buffers()[1], values.offset, height, width, MODES[channels])
-    height, width, mode = (scalar[name].as_py() for name in ("height", "width", "mode"))
-    data = scalar["data"].as_buffer() if scalar["data"].is_valid else None
-    if data is None or mode not in CHANNELS or not height or not width or height < 1 or width < 1:
-        raise ValueError(f"not a decoded image: {width} x {height} pixels of mode {mode!r}")
-    if len(data) != height * width * CHANNELS[mode]:
-        raise ValueError(f"not a decoded image: {len(data)} bytes for {width} x {height} pixels of mode {mode!r}")
-    return _bitmap(data, 0, height, width, mode)
+    if is_encoded(images.type):
+        return value_at(images)
+    return _tensor_at(images) if is_tensor(images.type) else _struct_at(images)
+
+
+def _tensor_at(images: pa.Array) -> Callable[[int], Bitmap | None]:
+    height, width, channels = images.type.shape
+    storage, size = images.storage, height * width * channels
+    values, valid = storage.values, images.is_valid().to_pylist()
+    data, first = values.buffers()[1], values.offset + storage.offset * size
+
+    def at(row: int) -> Bitmap | None:
+        return _bitmap(data.slice(first + row * size, size), height, width, MODES[channels]) if valid[row] else None
+
+    return at
+
+
+def _struct_at(images: pa.Array) -> Callable[[int], Bitmap | None]:
+    valid, data = images.is_valid().to_pylist(), value_at(images.field("data"))
+    heights, widths, modes = (images.field(name).to_pylist() for name in ("height", "width", "mode"))
+
+    def at(row: int) -> Bitmap | None:
+        if not valid[row]:
+            return None
+        found, height, width, mode = data(row), heights[row], widths[row], modes[row]
+        if found is None or mode not in CHANNELS or not height or not width or height < 1 or width < 1:
+            raise ValueError(f"not a decoded image: {width} x {height} pixels of mode {mode!r}")
+        if found.size != height * width * CHANNELS[mode]:
+            raise ValueError(f"not a decoded image: {found.size} bytes for {width} x {height} pixels of mode {mode!r}")
+        return _bitmap(found, height, width, mode)
+
+    return at
 
 
 def actions(steps: ImageSteps, type_: pa.DataType, check: Callable[[Outlook], None]) -> list[Callable[[Any], Any]]:
-    """Functions to be called one after the other on what `read` gives of a column of `type_`.
+    """Functions to be called one after the other on what `reader_of` gives of a column of `type_`.
 
     They take and give pictures, encoded files (buffers) or numbers, and keep a buffer: one list for each thread. A
     decode and the resize after it are one, so that a picture is turned upright when it is small. `check` is called
@@ -149,6 +168,5 @@ def pixels(picture: Picture) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.frombuffer(bitmap_of(picture).data, np.uint8)
 
 
-def _bitmap(data: pa.Buffer, offset: int, height: int, width: int, mode: str) -> Bitmap:
-    size = height * width * CHANNELS[mode]
-    return Bitmap(memoryview(data).cast("B")[offset : offset + size], width, height, mode)
+def _bitmap(data: pa.Buffer, height: int, width: int, mode: str) -> Bitmap:
+    return Bitmap(memoryview(data).cast("B"), width, height, mode)

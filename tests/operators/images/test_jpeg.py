@@ -116,7 +116,11 @@ def test_damaged_files_come_out_as_from_pillow(data, damage, share, scale_to):
     damaged = bytes(damaged[: max(3, int(len(damaged) * share))])
     step = Decode(scale_to=scale_to, max_pixels=10**6)
     short = outcome(lambda data, step: decode(pa.py_buffer(data), step), damaged, step)
-    assert short == outcome(with_pillow, damaged, step)
+    expected = outcome(with_pillow, damaged, step)
+    if short[0] is LimitExceeded:  # told before Pillow finds what else is wrong
+        assert expected[0] in (LimitExceeded, ValueError)
+    else:
+        assert short == expected
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 700), st.integers(1, 700))
