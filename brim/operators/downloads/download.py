@@ -208,12 +208,13 @@ class _Run:
         while not self.fetcher.begin(row):
             await self.lender.wait()
         self.ready = row
+        if not self.places.free:
+            self.lender.change()  # the pace looks at how many are wanted; once, or the lender and this wake each other
         while self.ready is row:
             if self.places.try_take():
                 self.ready = None
                 self.tasks.start_soon(self._work, row, Place(self.places, held=True))
             else:
-                self.lender.change()  # the pace looks at how many are wanted
                 await self.lender.wait()
 
     async def _work(self, row: Row, place: Place) -> None:
