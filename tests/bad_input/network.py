@@ -274,9 +274,7 @@ def private_address(at: Place):
     return download(at.serve("inside", b"abc"))
 
 
-@fails(
-    "Egress", "the same written as a number", brim.TransferFailed, "http://2130706433.*: it is no URL", egress="public"
-)
+@fails("Egress", "the same written as a number", brim.EgressDenied, "not an address", egress="public")
 def private_number(at: Place):
     return download(f"http://2130706433:{at.raw_port}/a")
 

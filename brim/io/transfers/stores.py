@@ -11,6 +11,7 @@ from typing import Literal
 
 from brim.errors import PlanError
 from brim.io.object_stores.buckets import Buckets
+from brim.io.object_stores.buffers import USUAL_BYTES, Buffers
 from brim.io.object_stores.connections import Connections
 from brim.io.object_stores.object_store import ObjectStore
 from brim.io.object_stores.object_url import SCHEMES
@@ -51,8 +52,11 @@ async def open_stores(
     max_connections: int,
     egress: Literal["any", "public"] = "any",
     storage: StorageLike = None,
+    buffer_bytes: int = USUAL_BYTES,
 ) -> AsyncIterator[Stores]:
     """All stores of an engine; leaving the block closes their connections.
+
+    `buffer_bytes` is what connections to object stores may hold of bodies at once, beyond what is lent.
 
     `egress` is about URLs that come with data. Where object stores are is the operator's own say (the clouds, or an
     `endpoint` of `storage`), so it does not concern them.
@@ -62,5 +66,5 @@ async def open_stores(
     async with http_store(clock=clock, random=random, max_connections=max_connections, egress=rule) as http:
         connections = Connections(http, clock, random)
         by_scheme: dict[str, Store] = {"https": http, "http": http, "file": FileStore(threads, allowed=egress == "any")}
-        objects = ObjectStore(buckets, connections)
+        objects = ObjectStore(buckets, connections, Buffers(buffer_bytes))
         yield Stores({**by_scheme, **dict.fromkeys(SCHEMES, objects)}, Objects(buckets, connections))

@@ -45,7 +45,7 @@ class Download:
     """How `.url.download()` fetches: what was declared.
 
     Attributes:
-        max_connections: transfers at once, exactly; the engine's own limit caps it.
+        max_connections: the most transfers at once; the engine's own limit caps it.
         max_bytes: the most a body may weigh; None is what memory allows.
         on_error: whether a row that cannot be fetched fails the run or becomes null.
         timeout_s: seconds an attempt may take while brim is ready to read; None is without end.

@@ -189,7 +189,7 @@ class Fetcher:
                 window = memoryview(bytearray(SPOOL_BYTES))
                 while (came := await reader.read_into(window)) is not None:
                     start, count = came
-                    self._check(row, start + count)
+                    self._check_spooled(row, start + count)
                     self.places.pace.received(count)
                     await spool.write(start, window[:count])
         except BaseException:
@@ -211,6 +211,11 @@ class Fetcher:
     def _check(self, row: Row, least: int) -> None:
         if self.max_bytes is not None and least > self.max_bytes:
             raise LimitExceeded("the size of a body", least, self.max_bytes, safe_url(row.url or ""))
+
+    def _check_spooled(self, row: Row, length: int) -> None:
+        self._check(row, length)
+        if length > (most := self.stage.memory.row_limit):  # it could never be brought back
+            raise RowTooLarge(safe_url(row.url or ""), length, most)
 
     async def _need(self, row: Row, body: Body, place: Place) -> None:
         """Come back when the bytes for a body are lent to `row`; after a while without its connection."""

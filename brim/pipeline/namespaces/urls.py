@@ -33,7 +33,7 @@ class UrlNamespace(Generic[E]):
         """The body of each URL, `large_binary`; several at a time, in the order of the rows.
 
         Args:
-            max_connections: transfers at once; the engine's own limit caps it.
+            max_connections: the most transfers at once; the engine's own limit caps it.
             max_bytes: the most a body may weigh.
             on_error: whether a row that cannot be fetched fails the run or becomes null.
             timeout_s: seconds an attempt may take while brim is ready to read.

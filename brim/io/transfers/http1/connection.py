@@ -249,12 +249,9 @@ class Connection(asyncio.BufferedProtocol):
             self._pause()
 
     def _check_excess(self) -> None:
-        """Bytes beyond the length leave the connection unusable; the body itself is whole."""
+        """More bytes than the length says: nobody knows which of the two is wrong."""
         if len(self._rest) > self._left:
-            del self._rest[self._left :]
-            self.closed = True
-            if not self._left:
-                self.ended = True
+            raise AttemptFailed(NOT_HTTP)
 
     # The body.
 
@@ -282,10 +279,8 @@ class Connection(asyncio.BufferedProtocol):
         try:
             self._reader.read(data)
         except AttemptFailed as failed:
-            if not self._reader.ended:
-                self._error = failed
-                return
-            self.closed = True  # something came beyond the body, which is whole
+            self._error = failed
+            return
         self.ended = self._reader.ended and not self._rest
 
     def _on_chunk(self, data: bytes) -> None:

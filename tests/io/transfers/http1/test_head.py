@@ -65,7 +65,8 @@ def test_a_request_is_one_line_a_header():
 
 
 @pytest.mark.parametrize(
-    "headers", [{"X": "1\r\nY: 2"}, {"X\r\nY": "2"}, {"X": "a\0b"}, {"X Y": "1"}, {"": "1"}, {"X:": "1"}, {"X": "\u20ac"}]
+    "headers",
+    [{"X": "1\r\nY: 2"}, {"X\r\nY": "2"}, {"X": "a\0b"}, {"X Y": "1"}, {"": "1"}, {"X:": "1"}, {"X": "\u20ac"}],
 )
 def test_a_header_that_would_break_out_of_its_line_is_refused(headers):
     with pytest.raises(AttemptFailed, match="no URL that can be requested"):

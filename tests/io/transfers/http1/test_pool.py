@@ -131,14 +131,19 @@ def certificate(tmp_path_factory):
         pytest.skip("no openssl to make a certificate with")
     folder = tmp_path_factory.mktemp("tls")
     made = f"req -x509 -newkey rsa:2048 -nodes -days 2 -keyout {folder}/key -out {folder}/cert -subj /CN=localhost"
-    subprocess.run(["openssl", *made.split(), "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    subprocess.run(
+        ["openssl", *made.split(), "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True
+    )
     return folder
 
 
 @LOOPS
 def test_bodies_come_through_tls_from_a_server_that_is_trusted(uvloop, certificate):
     async def main():
-        serving, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=certificate / "cert")
+        serving, trusting = (
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
+            ssl.create_default_context(cafile=certificate / "cert"),
+        )
         serving.load_cert_chain(certificate / "cert", certificate / "key")
         async with counting(serving) as server:
             async with http_store(clock=LoopClock(), random=Random(0), tls=trusting) as store:
