@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from brim.pipeline.builder import Pipeline
 
 
+STORE_SHARE = 10  # what connections to object stores hold beyond what is lent, of the memory; the pad pays for it
+
+
 @dataclass(frozen=True, slots=True)
 class EngineStats:
     """An engine at one moment: bytes of the ledger and of the process tree, and its runs."""
@@ -228,6 +231,7 @@ class Engine:
                     max_connections=connections,
                     egress=egress,
                     storage=self._storage,
+                    buffer_bytes=limits.memory // STORE_SHARE,
                 ) as stores,
                 open_pools(limits=limits, clock=clock, random=random, threads=threads, spill=spill) as pools,
             ):

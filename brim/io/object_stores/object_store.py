@@ -16,6 +16,7 @@ import anyio
 from brim.errors import TransferTimeout
 from brim.events import Retried
 from brim.io.object_stores.buckets import Buckets
+from brim.io.object_stores.buffers import Buffers
 from brim.io.object_stores.connections import AttemptFailed, Connections, attempting
 from brim.io.object_stores.object_url import ObjectUrl
 from brim.io.transfers.transfer import Answer, Ask, Done, Failure, GiveUp, Order, Read, Transfer, Wait
@@ -34,6 +35,7 @@ class ObjectStore:
 
     buckets: Buckets
     connections: Connections
+    buffers: Buffers
 
     @asynccontextmanager
     async def open(self, url: str, options: TransferOptions) -> AsyncIterator[ObjectBody]:
@@ -41,7 +43,7 @@ class ObjectStore:
         place = self.buckets.place(url)
         client = await self.buckets.client(place)
         transfer = Transfer(safe_url(url), self.connections.random.uniform, options.retries, options.restarts)
-        body = ObjectBody(self.connections, client, place, options, transfer)
+        body = ObjectBody(self.connections, self.buffers, client, place, options, transfer)
         try:
             await body.begin()
             yield body
@@ -54,6 +56,7 @@ class ObjectBody:
     """The body of one object; see `Body` in `operators/protocol.py`."""
 
     _connections: Connections
+    _buffers: Buffers
     _client: Any
     _place: ObjectUrl
     _options: TransferOptions
@@ -62,6 +65,7 @@ class ObjectBody:
     _etag: str | None = None
     _done: bool = False
     _held: bool = False
+    _part: int = 0
     _seconds: float = float("inf")
     _rest: memoryview = field(default_factory=lambda: memoryview(b""))
     _rest_at: int = 0
@@ -75,20 +79,28 @@ class ObjectBody:
 
     def park(self) -> None:
         """Close the connection; reading takes another one."""
-        self._stream = None
+        self._let_go()
         if self._held:
             self._held = False
             self._connections.leave(self._place.root)
 
     async def close(self) -> None:
         """As `park`; a connection that is closed in the middle is waited for."""
-        reading, self._stream = self._stream is not None, None
+        reading = self._stream is not None
+        self._let_go()
         if self._held:
             self._held = False
             if reading:
                 await self._connections.hang_up(self._place.root)
             else:
                 self._connections.leave(self._place.root)
+
+    def _let_go(self) -> None:
+        """Forget the answer, and what its connection held."""
+        self._stream = None
+        part, self._part = self._part, 0
+        if part:
+            self._buffers.give(part)
 
     async def read_into(self, memory: memoryview) -> tuple[int, int] | None:
         """Put the next bytes at the beginning of `memory`: where in the object they belong, and how many they are.
@@ -131,6 +143,9 @@ class ObjectBody:
 
     async def _read(self) -> tuple[int, bytes] | None:
         """The next piece; None when something else had to be done first."""
+        if not self._part and (part := self._buffers.part(self._transfer.size)):
+            await self._buffers.take(part)
+            self._part = part
         try:
             with attempting(), self._limited(SILENCE_S):
                 data: bytes = await anext(self._stream, b"")
@@ -138,7 +153,7 @@ class ObjectBody:
             await self._obey(self._transfer.failed(failed.failure))
             return None
         if not data:
-            self._stream = None
+            self._let_go()
             await self._obey(self._transfer.ended())
             return None
         piece = self._transfer.arrived(len(data))
