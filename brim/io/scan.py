@@ -10,7 +10,7 @@ Fails    with what reading a unit raises; `RowTooLarge` for a page or a line tha
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -28,7 +28,7 @@ AHEAD_BATCHES = 8  # the most a unit holds before its turn; enough to keep a cor
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """The next batch takes `size` bytes beyond the decoder's: a line, or a text, that is long; `place` says which."""
+    """The next batch takes `size` bytes beyond the decoder's: a row or a text that is long; `place` says which."""
 
     size: int
     place: str
@@ -49,7 +49,7 @@ class Unit(Protocol):
         """Where it is, for errors."""
 
     def read(self, batch_bytes: int) -> Batches:
-        """Its batches, owned and cut to `batch_bytes`, facts to tell, and needs, where units are read one by one."""
+        """Its batches, owned and cut to `batch_bytes`, facts to tell, and needs; perhaps twice, from the beginning."""
 
 
 class Reader(Protocol):
@@ -61,7 +61,7 @@ class Reader(Protocol):
 
     @property
     def one_by_one(self) -> bool:
-        """Whether units are never read ahead: decoding holds the interpreter, or may have needs."""
+        """Whether units are never read ahead: decoding holds the interpreter."""
 
     def units(self) -> Iterator[Unit]:
         """The units in order. Blocking: files may be opened for it."""
@@ -105,6 +105,8 @@ class _Run:
     stage: Stage
     tasks: TaskGroup
     wanted: int | None
+    ahead: list[_Ahead] = field(default_factory=list)
+    calm: int = 0  # while it is not zero, nothing more is read ahead
 
     async def read_units(self) -> None:
         """Start reading units while there are threads for them."""
@@ -135,62 +137,93 @@ class _Run:
         return _Excess(await self._lend(size, unit.place), alone=True)
 
     async def _lend(self, size: int, place: str) -> Loan:
-        """A loan that nothing the scan holds may stand in the way of."""
+        """A loan that nothing the scan holds may stand in the way of: what was read ahead is given up."""
+        if self.ahead and (loan := self.stage.memory.try_ahead(size)) is not None:
+            return loan
+        self.calm += 1
         try:
+            for other in list(self.ahead):
+                other.give_up()
             return await self.stage.memory.ahead(size)
         except RowTooLarge as error:
             raise RowTooLarge(place, error.needed_bytes, error.limit_bytes) from None
+        finally:
+            self.calm -= 1
 
     async def _read_unit(
         self, unit: Unit, excess: _Excess, turn: _Turn, following: _Turn, slots: anyio.Semaphore
     ) -> None:
-        batches = unit.read(self.stage.batch_bytes)
+        ahead = _Ahead(unit.read(self.stage.batch_bytes))
         with ExitStack() as held:
             held.callback(excess.repay)
+            held.callback(ahead.clear)
+            await self._read_ahead(ahead, turn)
+            batches = unit.read(self.stage.batch_bytes) if ahead.given_up else ahead.batches
             held.callback(batches.close)  # files are closed at once; a call under way has been waited for
-            for ready in await self._read_ahead(batches, turn, held):
+            for fact in ahead.facts:
+                self.stage.tell(fact)
+            while ahead.ready:
+                ready = ahead.ready.pop(0)
                 await self._send(ready.take())
                 ready.loan.repay()
             needed = held.enter_context(ExitStack())
-            while (item := await self._next(batches)) is not None:
+            item: pa.RecordBatch | Need | None = ahead.need
+            while item is not None or (item := await self._next(batches, self.stage.tell)) is not None:
                 if isinstance(item, Need):
                     needed.close()
                     needed.enter_context(await self._lend(item.size, item.place))
+                    item = None
                     continue
                 await self._send(item)
-                del item  # or it would lie beside the next while that is decoded
+                item = None  # or it would lie beside the next while that is decoded
                 needed.close()
         slots.release()
         following.come.set()
 
-    async def _read_ahead(self, batches: Batches, turn: _Turn, held: ExitStack) -> list[_Ready]:
+    async def _read_ahead(self, ahead: _Ahead, turn: _Turn) -> None:
         """Until the unit's turn comes, read what memory is lent for."""
-        ready: list[_Ready] = []
-        decoder = None if turn.come.is_set() else self.stage.memory.try_ahead(self.scan.reader.decoder_bytes)
-        if decoder is not None:
-            held.callback(decoder.repay)
-            while len(ready) < AHEAD_BATCHES and not turn.come.is_set():
-                if (loan := self.stage.memory.try_ahead(self.stage.batch_bytes)) is None:
-                    break
-                held.callback(loan.repay)
-                if (batch := await self._next(batches)) is None:
-                    loan.repay()
-                    break
-                assert not isinstance(batch, Need), "units with needs are read one by one"
-                ready.append(_Ready(loan, batch))
-                del batch
+        if not turn.come.is_set() and not self.calm:
+            ahead.decoder = self.stage.memory.try_ahead(self.scan.reader.decoder_bytes)
+        if ahead.decoder is not None:
+            self.ahead.append(ahead)
+            try:
+                while len(ahead.ready) < AHEAD_BATCHES and not turn.come.is_set() and not ahead.given_up:
+                    if (loan := self.stage.memory.try_ahead(self.stage.batch_bytes)) is None:
+                        break
+                    if not await self._read_one_ahead(ahead, loan):
+                        break
+                await turn.come.wait()
+            finally:
+                self.ahead.remove(ahead)
+            ahead.decoder.repay()  # from here on the floor pays
         await turn.come.wait()
-        if decoder is not None:
-            decoder.repay()  # from here on the floor pays
-        return ready
 
-    async def _next(self, batches: Batches) -> pa.RecordBatch | Need | None:
+    async def _read_one_ahead(self, ahead: _Ahead, loan: Loan) -> bool:
+        """Read the next batch on `loan`; whether there was one."""
+        ahead.busy = True
+        try:
+            item = await self._next(ahead.batches, ahead.facts.append)
+        except BaseException:
+            loan.repay()
+            raise
+        finally:
+            ahead.busy = False
+        if isinstance(item, pa.RecordBatch):
+            ahead.ready.append(_Ready(loan, item))
+        else:
+            ahead.need = item
+            loan.repay()
+        if ahead.given_up:
+            ahead.clear()
+        return isinstance(item, pa.RecordBatch)
+
+    async def _next(self, batches: Batches, tell: Callable[[Fact], None]) -> pa.RecordBatch | Need | None:
         """The next batch, or what it needs; facts between are told."""
         while True:
             item = await self.stage.threads.run(next, batches, None)
             if item is None or isinstance(item, pa.RecordBatch | Need):
                 return item
-            self.stage.tell(item)
+            tell(item)
 
     async def _send(self, batch: pa.RecordBatch) -> None:
         await self.outbox.send(batch)
@@ -211,6 +244,36 @@ class _Excess:
     def repay(self) -> None:
         if self.loan is not None:
             self.loan.repay()
+
+
+@dataclass(eq=False, slots=True)
+class _Ahead:
+    """What a unit has read before its turn: batches on loan, facts not yet told, perhaps what the next batch needs.
+
+    It is given up when the unit whose turn it is needs the memory, and is then read again.
+    """
+
+    batches: Batches
+    decoder: Loan | None = None
+    ready: list[_Ready] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    need: Need | None = None
+    busy: bool = False
+    given_up: bool = False
+
+    def give_up(self) -> None:
+        """Repay everything, at once or as soon as the call under way has ended."""
+        self.given_up = True
+        if not self.busy:
+            self.clear()
+
+    def clear(self) -> None:
+        for ready in self.ready:
+            ready.loan.repay()
+        if self.decoder is not None:
+            self.decoder.repay()
+        self.ready, self.facts, self.need = [], [], None
+        self.batches.close()
 
 
 @dataclass(eq=False, slots=True)

@@ -1,7 +1,8 @@
-"""CSV text: what pyarrow's CSV reader lets pass and should not.
+"""CSV text: what pyarrow's CSV reader lets pass and should not, and where rows end that it cannot read.
 
 It takes zero bytes for text, types a column of invalid UTF-8 as bytes, and at a quote that is never closed it silently
-swallows the rest of the file. So its input goes through here.
+swallows the rest of the file. A row longer than its block it refuses. So its input goes through here: whole rows, up to
+one that is longer than a block, which is measured before it is read.
 """
 
 from __future__ import annotations
@@ -11,25 +12,32 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from brim.errors import CorruptInput
+from brim.errors import CorruptInput, LimitExceeded
+from brim.io.csv.csv_rows import RowEnds, RowScan, row_ends
 from brim.io.files.corrupt_input import reading
 from brim.io.files.open_file import open_file
-from brim.sizes import MIB
+from brim.sizes import KIB, MIB
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BOM = b"\xef\xbb\xbf"
 _QUOTE = ord('"')
+_STEP_BYTES = 256 * KIB
+
+BLOCK_BYTES = MIB
 
 
 @dataclass(eq=False, slots=True)
 class CsvText:
-    """A file of CSV as a reader sees it: it ends where `trouble` is, which its user must ask for."""
+    """A file of CSV as a reader sees it: it ends where `trouble` is, or before a `long` row; its user asks for both."""
 
     path: str
     delimiter: str
     quoting: bool
     trouble: CorruptInput | None = None
     closed: bool = False
+    long: bool = False
+    _rest: bytes = b""  # of the file, from the beginning of a row
+    _ends: RowEnds = field(init=False)
     _file: BinaryIO = field(init=False)
     _utf8: codecs.IncrementalDecoder = field(default_factory=codecs.getincrementaldecoder("utf-8"))
     _quotes: int = 0
@@ -39,15 +47,60 @@ class CsvText:
     def __post_init__(self) -> None:
         with reading(self.path, "the beginning"):
             self._file = open_file(self.path)  # closed by its user
+        self._ends = row_ends(self.delimiter, quoting=self.quoting)
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int) -> bytes:
+        """The next rows, of at most `size` bytes in all; nothing at the end, and before trouble and long rows."""
+        text, at_end = self._rest, False
+        while self.trouble is None and len(text) < size and not at_end:
+            data = self._take(size - len(text))
+            text, at_end = text + data, not data
         if self.trouble is not None:
             return b""
-        data = self._file.read(size)
+        cut = len(text) if at_end else self._ends.whole_rows(text)
+        self.long = not cut and bool(text)
+        self._rest = text[cut:]
+        return text[:cut]
+
+    def is_left(self) -> bool:
+        """Whether there are more rows to read; whether the first of them is a long one is in `long` then."""
+        if not self._rest and self.trouble is None:
+            self._rest = self._take(BLOCK_BYTES)
+        self.long = not self._ends.whole_rows(self._rest)
+        return bool(self._rest) and self.trouble is None
+
+    def measure_row(self, limit: int) -> int:
+        """The size of the long row that comes next, found without keeping it; `LimitExceeded` beyond `limit`."""
+        scan, block, size = RowScan(self._ends), self._rest, 0
+        while block and self.trouble is None:
+            while block.endswith(b'"') and (more := self._take(1)):
+                block += more  # a pair of quotes is seen whole
+            if (end := scan.find_end(block)) is not None:
+                self._rest = block[end:]
+                return size + end
+            size += len(block)
+            if size > limit:
+                raise LimitExceeded("the size of a row", size, limit, self.path)
+            block = self._take(_STEP_BYTES)
+        self._rest = b""
+        return size
+
+    def read_row(self, size: int) -> bytes:
+        """The long row of `size` bytes that was measured."""
+        self.long = False
+        self._file.seek(self._at - len(self._rest) - size)
+        row = self._file.read(size)
+        self._file.seek(self._at)
+        return row
+
+    def _take(self, size: int) -> bytes:
+        """At most `size` bytes of the file; whether they are sound is in `trouble` then."""
+        with reading(self.path, f"byte {self._at}"):
+            data = self._file.read(size)
         self.trouble = self._find_trouble(data)
         self._lines += data.count(b"\n")
         self._at += len(data)
-        return data if self.trouble is None else b""
+        return data
 
     def _find_trouble(self, data: bytes) -> CorruptInput | None:
         if self._at == 0 and data.startswith(_UTF16):

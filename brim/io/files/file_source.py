@@ -55,7 +55,7 @@ class FileReader(Protocol):
         """Whether files are never read ahead."""
 
     def read(self, wanted: Wanted) -> Batches:
-        """The batches of one file, facts to tell, and needs where files are read one by one. Blocking."""
+        """The batches of one file, facts to tell, and needs; perhaps twice, from the beginning. Blocking."""
 
 
 @dataclass(frozen=True, slots=True)

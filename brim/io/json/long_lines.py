@@ -19,8 +19,8 @@ from brim.errors import CorruptInput
 from brim.sizes import KIB, MIB
 
 LONG_TEXT_BYTES = 64 * KIB
-COPIES = 3
-"""The line, its decoded texts, and what is left of it."""
+COPIES = 2
+"""The line, and its texts where they had escapes."""
 
 _TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)  # possessive: nothing is remembered of what was passed
 _CONTROL = re.compile(rb"[\x00-\x1f]")

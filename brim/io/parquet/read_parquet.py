@@ -296,6 +296,7 @@ class RowGroup:
         if self.opened is None:
             yield RowsFailed(self.data.path, max(1, self.size.rows), self.trouble)
             return
+        self.position = 0
         kept = self.source.row_filter
         gathered = Coalesce(0 if kept is None else int(_FILL * batch_bytes))
         trouble: CorruptInput | None = None

@@ -110,8 +110,10 @@ def test_bad_text_is_named_by_file_and_place(tmp_path, data, where, reason):
 
 
 def test_rows_and_headers_without_end_are_limited(tmp_path):
+    with pytest.raises(LimitExceeded, match="size of the first row, where no schema= says the types"):
+        csv_source(write(tmp_path / "a.csv", 'a,b\n1,"' + "x\n" * BLOCK_BYTES + '"\n'))
     with pytest.raises(LimitExceeded, match="size of a row"):
-        table_of(csv_source(write(tmp_path / "a.csv", 'a,b\n1,"' + "x\n" * BLOCK_BYTES + '"\n')))
+        csv_source(write(tmp_path / "a.csv", "a" * 2 * BLOCK_BYTES + ",b\n1,2\n"))
     with pytest.raises(LimitExceeded, match="number of columns"):
         csv_source(write(tmp_path / "b.csv", ",".join(map(str, range(20_000))) + "\n"))
     with pytest.raises(PlanError, match="more than one column"):
