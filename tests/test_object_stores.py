@@ -253,6 +253,15 @@ def test_secrets_are_in_no_error_event_or_plan(s3, table):
         assert SECRET not in text
 
 
+def test_where_only_public_addresses_are_read_data_may_name_stores_that_are_named_in_storage(s3):
+    rows = brim.from_pydict({"url": [s3.put("mine.bin", b"mine"), "s3://private/a"]})
+    rows = rows.select(body=col("url").url.download(on_error="null"))
+    settings = {"memory": "64MiB", "egress": "public"}
+    assert rows.to_pydict(**settings, storage={"s3://data": s3.storage}) == {"body": [b"mine", None]}
+    with pytest.raises(brim.StageFailed, match="public addresses only, and stores named in storage="):
+        brim.from_pydict({"url": ["s3://data/a"]}).select(b=col("url").url.download()).run_blocking(**settings)
+
+
 def test_parquet_larger_than_its_budget_is_read_by_ranges(s3):
     random = np.random.default_rng(2)
     wide = pa.table({f"c{i}": random.random(500_000) for i in range(8)})

@@ -13,7 +13,7 @@ from typing import Any
 
 import anyio
 
-from brim.errors import TransferTimeout
+from brim.errors import EgressDenied, TransferTimeout
 from brim.events import Retried
 from brim.io.object_stores.buckets import Buckets
 from brim.io.object_stores.buffers import Buffers
@@ -31,16 +31,19 @@ _OK, _PARTIAL = 200, 206
 
 @dataclass(frozen=True, slots=True)
 class ObjectStore:
-    """The object stores of an engine."""
+    """The object stores of an engine. Unless `anywhere`, only those that its options name are for URLs out of data."""
 
     buckets: Buckets
     connections: Connections
     buffers: Buffers
+    anywhere: bool = True
 
     @asynccontextmanager
     async def open(self, url: str, options: TransferOptions) -> AsyncIterator[ObjectBody]:
         """Ask for the object; its size is known from then on."""
         place = self.buckets.place(url)
+        if not self.anywhere and self.buckets.rules.find(place.root) is None:
+            raise EgressDenied(safe_url(url), "this engine reads public addresses only, and stores named in storage=")
         client = await self.buckets.client(place)
         transfer = Transfer(safe_url(url), self.connections.random.uniform, options.retries, options.restarts)
         body = ObjectBody(self.connections, self.buffers, client, place, options, transfer)

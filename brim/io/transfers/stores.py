@@ -58,13 +58,13 @@ async def open_stores(
 
     `buffer_bytes` is what connections to object stores may hold of bodies at once, beyond what is lent.
 
-    `egress` is about URLs that come with data. Where object stores are is the operator's own say (the clouds, or an
-    `endpoint` of `storage`), so it does not concern them.
+    `egress` is about URLs that come with data. Under ``"public"`` such a URL may name an object only in a store that
+    `storage` has options for: it is read with the operator's keys. Where that store is, is the operator's own say.
     """
     rule = public if egress == "public" else anywhere
     buckets = Buckets(storage_rules(storage))
     async with http_store(clock=clock, random=random, max_connections=max_connections, egress=rule) as http:
         connections = Connections(http, clock, random)
         by_scheme: dict[str, Store] = {"https": http, "http": http, "file": FileStore(threads, allowed=egress == "any")}
-        objects = ObjectStore(buckets, connections, Buffers(buffer_bytes))
+        objects = ObjectStore(buckets, connections, Buffers(buffer_bytes), anywhere=egress == "any")
         yield Stores({**by_scheme, **dict.fromkeys(SCHEMES, objects)}, Objects(buckets, connections))
