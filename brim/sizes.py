@@ -66,6 +66,15 @@ def owned(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.concat_batches([batch], memory_pool=arrow_pool())
 
 
+def apart(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """`batch`, copied when its buffers are parts of a larger one, as those of an IPC message are.
+
+    Such a buffer keeps the whole alive when the other columns have long been dropped, and no size says so.
+    """
+    parts = any(buffer is not None and buffer.parent is not None for array in batch for buffer in array.buffers())
+    return pa.concat_batches([batch], memory_pool=arrow_pool()) if parts else batch
+
+
 def cut(batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
     """Slices of `batch` of about `piece_bytes` seen bytes each; a single row is never cut, so a slice may be larger.
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brim.errors import PlanError
-from brim.sizes import GIB, KIB, MIB, cut, format_size, held_bytes, owned, parse_size
+from brim.sizes import GIB, KIB, MIB, apart, cut, format_size, held_bytes, owned, parse_size
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": KIB, "MiB": MIB, "GiB": GIB}
 
@@ -114,3 +114,15 @@ def test_a_small_slice_of_a_large_batch_weighs_all_of_it_until_it_is_owned():
 
 def test_a_batch_without_rows_has_no_pieces():
     assert list(cut(pa.record_batch({"x": pa.array([], pa.int64())}), 1)) == []
+
+
+def test_a_column_of_an_ipc_message_does_not_keep_the_message():
+    batch = pa.record_batch({"a": [1], "s": ["x" * 100_000]})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    read = pa.ipc.open_stream(sink.getvalue()).read_next_batch()
+    assert read["a"].buffers()[1].parent.size > 100_000
+    assert apart(read)["a"].buffers()[1].parent is None
+    assert apart(read).equals(batch)
+    assert apart(batch) is batch

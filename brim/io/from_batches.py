@@ -25,6 +25,7 @@ from brim.io.files.normalise import check_fields, plain_schema
 from brim.io.files.pieces import plain_pieces
 from brim.operators.expressions.tree import Tree
 from brim.operators.protocol import Inbox, Operator, Outbox, Stage
+from brim.sizes import apart
 
 Items = Iterable[Any] | AsyncIterable[Any] | Callable[[], Iterable[Any] | AsyncIterable[Any]]
 
@@ -119,7 +120,7 @@ class FromBatches:
             if not self.source.trusted:
                 with reading(self.source.name, f"item {number}"):
                     batch.validate(full=True)
-            yield from plain_pieces(batch, self.source.schema, batch_bytes)
+            yield from plain_pieces(apart(batch), self.source.schema, batch_bytes)
 
 
 _END: Any = object()

@@ -10,6 +10,7 @@ holds the reserve never waits for room in a queue (its pieces go to disk instead
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from typing import BinaryIO, TypeVar
 import anyio
 import pyarrow as pa
 
+from brim.arrow_pool import arrow_pool
 from brim.errors import RowTooLarge
 from brim.events import Resource, Spilled, Waits
 from brim.io.spill_folder import disk_errors
@@ -26,6 +28,9 @@ from brim.pipeline.ledger import Kind, Ledger, Request
 from brim.pipeline.stage_state import StageState
 
 T = TypeVar("T")
+
+SMALL_SHARE = 8
+"""A column below this part of a batch that was on disk is copied out of it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -187,13 +192,24 @@ class Parcel:
             self._file = file
 
     def _read(self) -> pa.RecordBatch:
+        """The batch, where it lies in the file: pages of files are the kernel's, not ours.
+
+        Small columns are copied, or one that outlives the others would keep all of it.
+        """
         assert self._file is not None
-        self._file.seek(0)
-        with pa.ipc.open_stream(self._file) as reader:
-            return reader.read_next_batch()
+        mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)  # closed with the last buffer in it
+        with pa.ipc.open_stream(pa.py_buffer(mapped)) as reader:
+            batch = reader.read_next_batch()
+        small = batch.nbytes // SMALL_SHARE
+        arrays = [_copied(array) if array.nbytes <= small else array for array in batch]
+        return pa.RecordBatch.from_arrays(arrays, schema=batch.schema)
 
     def _file_size(self) -> int:
         return self._file.tell() if self._file is not None else 0
+
+
+def _copied(array: pa.Array) -> pa.Array:
+    return pa.concat_batches([pa.RecordBatch.from_arrays([array], [""])], memory_pool=arrow_pool())[0]
 
 
 def _discard(file: BinaryIO) -> None:

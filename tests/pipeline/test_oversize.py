@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pyarrow as pa
 import pytest
 import simulation as sim
 from kit import InlineThreads, LoopClock
@@ -364,6 +365,24 @@ def test_writing_down_for_a_stage_that_has_ended_is_a_wait_for_the_disk_of_who_a
             assert asker.clock.state == "busy"
             lane.ledger.repay(Kind.OVERSIZE, 500)
         parcel.drop()
+        lane.check_empty()
+
+    run_virtual(main)
+
+
+def test_a_small_column_of_a_batch_that_was_on_disk_does_not_keep_the_large_one():
+    async def main():
+        lane = Lane()
+        state = lane.stage(0)
+        batch = pa.record_batch({"id": [1], "body": [b"x" * 9_000]})
+        parcel = await lane.oversize.wrap(batch, 8_000, state)
+        await parcel.park()
+        got = await parcel.unwrap(state)
+        assert got.equals(batch)
+        assert got["id"].buffers()[1].parent is None
+        body = got["body"].buffers()[2]
+        parcel.drop()
+        assert body.to_pybytes() == b"x" * 9_000, "the file is gone, what is held of it is not"
         lane.check_empty()
 
     run_virtual(main)
