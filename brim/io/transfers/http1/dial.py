@@ -41,8 +41,9 @@ class SystemResolver:
     """The resolver of the machine; addresses written as numbers ask nobody."""
 
     async def resolve(self, host: str, port: int) -> Sequence[Address]:
+        """As the machine resolves; a URL's host is ASCII already, so the codec for others is not loaded."""
         with suppress(socket.gaierror):
-            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+            return socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
