@@ -12,7 +12,7 @@ FIRST ?= 0
 PROCESSES ?= 2
 PIPELINES ?= 500
 
-.PHONY: setup demo test check format bench bench-speed cgroup sweep cost bench-page bench-all docs laws leaks clean
+.PHONY: setup demo test soak check format bench bench-speed cgroup sweep cost bench-page bench-all docs laws leaks clean
 
 setup: $(READY)
 
@@ -27,6 +27,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# What takes minutes and gigabytes of disk: a row group of 3 GiB under 256 MiB.
+soak: $(READY)
+	$(BIN)/python -m pytest -m soak --timeout 900
 
 check: $(READY)
 	$(BIN)/ruff check .
