@@ -30,7 +30,7 @@ from brim.sizes import KIB
 IDLE_S = 0.25
 FIRST_BYTES = 256 * KIB
 USUAL_BYTES = 64.0 * KIB
-USUAL_WEIGHT = 1 / 8
+USUAL_UP, USUAL_DOWN = 1 / 2, 1 / 8
 
 
 @dataclass(eq=False, slots=True)
@@ -222,7 +222,7 @@ class Fetcher:
         least = body.size or 0
         self._check(row, least)
         want = least if body.size is not None else self._first_bytes()
-        self._usual += (want - self._usual) * USUAL_WEIGHT
+        self._usual += (want - self._usual) * (USUAL_UP if want > self._usual else USUAL_DOWN)
         if row.memory is None:
             row.least, row.want = least, want
             if self._exchange(row):
