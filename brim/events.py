@@ -85,4 +85,12 @@ class BatchResized:
     reason: str
 
 
-Fact = Retried | RowsFailed | WorkerStarted | WorkerEnded | Spilled | BatchResized
+@dataclass(frozen=True, slots=True)
+class Overshot:
+    """A call turned out to hold more than was lent for it; the truth was taken at once."""
+
+    lent_bytes: int
+    held_bytes: int
+
+
+Fact = Retried | RowsFailed | WorkerStarted | WorkerEnded | Spilled | BatchResized | Overshot

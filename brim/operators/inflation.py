@@ -2,7 +2,7 @@
 
 Two ratios to the bytes read: what is made, and what computing takes beside it. Each is estimated by its mean plus four
 mean deviations, as TCP estimates its retransmission time-out (Jacobson 1988): quick to follow a rise, slow to forget.
-The first batch is a small probe. A call that takes more than was lent for it halves the cut at once; eight calls later
+The first calls are small probes. A call that takes more than was lent for it halves the cut at once; eight calls later
 it grows again, by a quarter a call (additive increase would take hundreds of batches).
 """
 
@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
-from brim.events import BatchResized
+from brim.events import BatchResized, Overshot
+from brim.operators.ordered import Ordered
 from brim.sizes import cut, format_size
 
 PROBE_ROWS = 1024
@@ -56,16 +58,18 @@ class Inflation:
     """What one operator in one run makes of its input, and takes for it.
 
     `target_bytes` is what an output should weigh, `work_limit` the most a call should take beside its input and output
-    (None where that is not counted). `share` is the part of a full cut that is dared after an overshoot.
+    (None where that is not counted). `share` is the part of a full cut that is dared after an overshoot;
+    `unsettled` says that there was one, and that calls under way will teach more.
     """
 
     target_bytes: int
     work_limit: int | None = None
     share: float = 1.0
-    overshoots: int = 0
+    unsettled: bool = False
     _made: Estimate = field(default_factory=Estimate)
     _work: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_CALLS))
     _hold: int = 0
+    _alone: bool = False
     _row_bytes: float = 1.0
     _told_bytes: int | None = None
 
@@ -118,13 +122,21 @@ class Inflation:
         elif self.share < 1.0:
             self.share = min(1.0, self.share * REGROWTH)
 
-    def exceeded(self, lent_bytes: int, held_bytes: int) -> bool:
-        """Whether `held_bytes` are an overshoot of what was lent; if so the next cut is half at most."""
+    def overshot(self, lent_bytes: int, held_bytes: int) -> Overshot | None:
+        """The fact to tell where `held_bytes` are more than was lent, whereupon the next cut is half at most."""
         if held_bytes <= max(lent_bytes * TOLERANCE, lent_bytes + LEAST_OVERSHOOT):
-            return False
-        self.overshoots += 1
-        self.share, self._hold = self.share / 2, HOLD_CALLS
-        return True
+            return None
+        self.share, self._hold, self.unsettled = self.share / 2, HOLD_CALLS, True
+        return Overshot(lent_bytes, held_bytes)
+
+    async def place(self, window: Ordered[Any]) -> None:
+        """Wait for a place in `window`. After an overshoot, for the end of all calls, and the next call goes alone."""
+        await window.slot()
+        if self.unsettled or self._alone:
+            window.leave()
+            await window.idle()
+            await window.slot()
+            self.unsettled, self._alone = False, self.unsettled
 
     def resized(self) -> BatchResized | None:
         """The fact to tell when the cut is less than half, or more than twice, of what was told last."""
@@ -142,12 +154,11 @@ class Inflation:
         return BatchResized(max(1, int(size / self._row_bytes)), f"{way} a call, {format_size(size)}: {made}")
 
     def cut(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        """Parts of `batch` whose output should weigh at most `target_bytes`, each asked for when the last is done."""
+        """Parts of `batch` whose output should weigh at most `target_bytes`, each cut when the last has been taken.
+
+        While nothing is known they are probes.
+        """
         start = 0
-        if self.mean is None and batch.num_rows > 1:
-            probe = next(cut(batch.slice(0, PROBE_ROWS), max(1, self.target_bytes // PROBE_SHARE)))
-            start = probe.num_rows
-            yield probe
         while start < batch.num_rows:
             part = self.first(batch.slice(start))
             start += part.num_rows
@@ -155,4 +166,6 @@ class Inflation:
 
     def first(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The first of the parts that `batch` would be cut into now."""
+        if self.mean is None:
+            return next(cut(batch.slice(0, PROBE_ROWS), max(1, self.target_bytes // PROBE_SHARE)))
         return next(cut(batch, self.input_bytes))

@@ -63,6 +63,10 @@ class Ordered(Generic[T]):
         """Wait until one more item may be added."""
         await self._slots.acquire()
 
+    def leave(self) -> None:
+        """Give the place back that `slot` waited for."""
+        self._slots.release()
+
     async def idle(self) -> None:
         """Wait until all items that were added are sent; nothing may be added meanwhile."""
         for _ in range(self.limit):

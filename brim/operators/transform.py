@@ -98,13 +98,18 @@ class _Bridge:
         start, pays = 0, held_bytes(batch)
         alone = window.limit == 1 or pays > 2 * self.stage.batch_bytes
         while start < batch.num_rows:
-            await window.slot()
-            probing = self.inflation.mean is None
+            await self.inflation.place(window)
             part, foreseen = await self._part(batch.slice(start))
+            last = start + part.num_rows >= batch.num_rows
+            call = await self._call(part, foreseen, pays if last and not alone else 0)
+            if self.inflation.unsettled and call.loan is not None:  # while the loan was waited for
+                call.loan.repay()
+                window.leave()
+                continue
             start += part.num_rows
-            last = start >= batch.num_rows
-            window.add(await self._call(part, foreseen, pays if last and not alone else 0))
-            if probing or (alone and last) or window.limit == 1:
+            self.rows += part.num_rows
+            window.add(call)
+            if (alone and last) or window.limit == 1:
                 await window.idle()
             if getattr(self.kernel, "done", False):
                 return
@@ -119,7 +124,7 @@ class _Bridge:
     async def _part(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Foreseen | None]:
         """The first rows of `batch` that a call should get, and what they will take, where that can be known."""
         if not isinstance(self.kernel, ForeseeingKernel):
-            return next(self.inflation.cut(batch)), None
+            return self.inflation.first(batch), None
         part = self.inflation.first(batch)
         foreseen = await self.stage.threads.run(self.kernel.foresee, part)
         while part.num_rows > 1 and foreseen.made_bytes > 2 * self.stage.batch_bytes:
@@ -136,7 +141,6 @@ class _Bridge:
         loan = await self.stage.memory.ahead(pays + made)
         call = _Call(read, part.num_rows, self.rows, loan, pays, made, work)
         call.pieces = self._joining(call.measured(self.kernel.push(part, self.stage.batch_bytes)))
-        self.rows += part.num_rows
         return call
 
     def _joining(self, pieces: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -177,8 +181,9 @@ class _Bridge:
         else:
             await self.stage.threads.run(call.draw)
         held = sum(held_bytes(piece) for piece in call.ready)
-        if call.loan is not None and self.inflation.exceeded(call.output_bytes, held):
+        if call.loan is not None and (fact := self.inflation.overshot(call.output_bytes, held)) is not None:
             call.loan.settle(call.input_bytes + held)
+            self.stage.tell(fact)
             self._tell_resized()
 
     def _learn(self, call: _Call) -> None:

@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from brim.errors import Stalled
-from brim.events import BatchResized, Fact, Resource, Retried, RowsFailed, Spilled, Waits, WorkerEnded, WorkerStarted
+from brim.events import (
+    BatchResized,
+    Fact,
+    Overshot,
+    Resource,
+    Retried,
+    RowsFailed,
+    Spilled,
+    Waits,
+    WorkerEnded,
+    WorkerStarted,
+)
 from brim.pipeline.chain import Chain, chain_from
 from brim.pipeline.episodes import Episode, Turn
 from brim.pipeline.gathering import Gathering, Told
@@ -57,6 +68,8 @@ class Observer:
                 self._gather("spill.read" if read else "spill.write", operator_id, {"bytes": size})
             case BatchResized(rows=rows, reason=reason):
                 self._gather("batch.resize", operator_id, {}, rows=rows, cause=reason)
+            case Overshot(lent_bytes=lent, held_bytes=held):
+                self._gather("batch.overshoot", operator_id, {}, lent_bytes=lent, held_bytes=held)
             case WorkerStarted(function=function, pid=pid, base_bytes=base, start_s=start_s):
                 self._event("worker.start", operator_id, function=function, pid=pid, base_bytes=base, start_s=start_s)
             case WorkerEnded(function=function, pid=pid, reason=reason):

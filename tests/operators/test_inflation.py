@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from brim.events import Overshot
 from brim.operators.inflation import PROBE_ROWS, PROBE_SHARE, Inflation
 
 ratios = st.floats(0, 100, allow_nan=False)
@@ -100,9 +101,9 @@ def test_work_is_estimated_by_the_least_of_the_last_looks_because_others_allocat
 def test_an_overshoot_halves_the_cut_at_once_and_it_grows_again_after_a_while():
     inflation = Inflation(1_000_000)
     inflation.learn(100, 100)
-    assert not inflation.exceeded(100_000, 160_000), "buffers are rounded up"
+    assert inflation.overshot(100_000, 160_000) is None, "buffers are rounded up"
     assert inflation.input_bytes == 1_000_000
-    assert inflation.exceeded(100_000, 200_000)
+    assert inflation.overshot(100_000, 200_000) == Overshot(100_000, 200_000)
     assert inflation.input_bytes == 500_000
     sizes = []
     for _ in range(12):
@@ -113,14 +114,14 @@ def test_an_overshoot_halves_the_cut_at_once_and_it_grows_again_after_a_while():
 
 def test_a_jump_is_told_once_and_growing_again_too():
     inflation = Inflation(1_000_000)
-    told = []
+    told, overshoots = [], []
     for ratio in [1] * 100 + [50] * 30 + [1] * 300:
         lent = inflation.output_bytes(inflation.input_bytes)
-        inflation.exceeded(lent, inflation.input_bytes * ratio)
+        overshoots.append(inflation.overshot(lent, inflation.input_bytes * ratio))
         inflation.learn(inflation.input_bytes, inflation.input_bytes * ratio, rows=inflation.input_bytes // 10)
         if (fact := inflation.resized()) is not None:
             told.append(fact)
-    assert inflation.overshoots == 1
+    assert len([fact for fact in overshoots if fact]) == 1
     assert "less a call" in told[0].reason
     assert told[0].rows < 1_000
     assert "more a call" in told[-1].reason

@@ -7,7 +7,7 @@ import pytest
 import simulation as sim
 from virtual_loop import run_virtual
 
-from brim.events import BatchResized, Retried, RowsFailed, Spilled, WorkerEnded, WorkerStarted
+from brim.events import BatchResized, Overshot, Retried, RowsFailed, Spilled, WorkerEnded, WorkerStarted
 from brim.pipeline.observer import Observer
 
 
@@ -107,6 +107,7 @@ def test_facts_become_events_and_counts():
         (Spilled(100), "spill.write"),
         (Spilled(100, read=True), "spill.read"),
         (BatchResized(10, "overshoot"), "batch.resize"),
+        (Overshot(10, 500), "batch.overshoot"),
         (WorkerStarted("f", 1, 2, 0.3), "worker.start"),
         (WorkerEnded("f", 1, "stop"), "worker.stop"),
     ]

@@ -16,9 +16,9 @@ from brim.operators.user_functions.call_parts import CallParts
 from brim.operators.user_functions.dead_letters import DeadLetters, Letters
 from brim.operators.user_functions.failed_rows import letters, without
 from brim.operators.user_functions.judge import Judge
+from brim.operators.user_functions.pieces import pieces_of
 from brim.operators.user_functions.row_results import RESULT
 from brim.operators.user_functions.user_function import UserFunction
-from brim.sizes import cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,10 @@ class _Call:
     batch: pa.RecordBatch
     first_row: int
     loan: Loan
+    argument_bytes: int
+    lent_bytes: int
     made: Piece | None = None
+    output: pa.RecordBatch | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -69,34 +72,66 @@ class _Run:
     judge: Judge
     inflation: Inflation
     kept: Letters | None
-    rows: int = field(default=0)
+    rows: int = 0
+    under_way: set[_Call] = field(default_factory=set)
 
     async def add(self, part: pa.RecordBatch, window: Ordered[_Call]) -> None:
-        """Begin the call of `part` once there is a place in the window, and memory for what it holds.
+        """Begin the calls of `part`, once there is a place in the window, and memory for what a call holds.
 
-        That is the arguments once more, in the memory a worker shares, and the batch with its new column.
+        That is the arguments once more, in the memory a worker shares, and the batch with its new column. What was
+        learned meanwhile cuts `part` again.
         """
-        await window.slot()
-        arguments = self._arguments(part).nbytes
-        loan = await self.stage.memory.ahead(arguments + self.inflation.output_bytes(part.nbytes))
-        window.add(_Call(part, self.rows, loan))
-        self.rows += part.num_rows
+        while part.num_rows:
+            await self.inflation.place(window)
+            head = self.inflation.first(part)
+            arguments, output = self._arguments(head).nbytes, self.inflation.output_bytes(head.nbytes)
+            loan = await self.stage.memory.ahead(arguments + output)
+            if self.inflation.unsettled:
+                loan.repay()
+                window.leave()
+                continue
+            call = _Call(head, self.rows, loan, arguments, output)
+            self.under_way.add(call)
+            window.add(call)
+            self.rows += head.num_rows
+            part = part.slice(head.num_rows)
 
     async def work(self, call: _Call) -> None:
         call.made = await self.judge.column(self._arguments(call.batch), call.first_row)
+        call.output = self._assembled(call.batch, call.made.batch[RESULT])
+        self._weigh(call, call.output.nbytes)
 
     async def send(self, call: _Call) -> None:
         assert call.made is not None
-        output = self._assembled(call.batch, call.made.batch[RESULT])
-        self.inflation.learn(call.batch.nbytes, output.nbytes)
+        assert call.output is not None
+        output, call.output = call.output, None
         if call.made.failed is not None:
             await self._tell_failed(call.batch, call.made.failed)
             if self.calls.function.on_error == "drop":
                 output = without(output, call.made.failed)
         call.made = None
-        for piece in cut(output, self.stage.batch_bytes):
+        async for piece in pieces_of(output, self.stage):
             await self.outbox.send(piece)
+        self.under_way.discard(call)
         call.loan.repay()
+
+    def _weigh(self, call: _Call, made_bytes: int) -> None:
+        """Learn from what a call made. Where that is more than was lent, take the truth at once, for others too.
+
+        Calls that were begun with it cannot be cut any more, so what they are about to make is taken now.
+        """
+        read = call.batch.nbytes
+        overshot = self.inflation.overshot(call.lent_bytes, made_bytes)
+        self.inflation.learn(read, made_bytes, call.batch.num_rows)
+        if overshot is not None:
+            self.stage.tell(overshot)
+            for other in self.under_way:
+                expected = made_bytes if other is call else other.batch.nbytes * made_bytes // max(1, read)
+                if expected > other.lent_bytes:
+                    other.lent_bytes = expected
+                    other.loan.settle(other.argument_bytes + expected)
+        if (fact := self.inflation.resized()) is not None:
+            self.stage.tell(fact)
 
     async def _tell_failed(self, batch: pa.RecordBatch, failed: pa.RecordBatch) -> None:
         self.stage.tell(RowsFailed(self.calls.function.name, failed.num_rows, failed["error"][0].as_py()))

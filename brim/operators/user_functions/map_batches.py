@@ -26,8 +26,8 @@ from brim.operators.user_functions.call_parts import CallParts
 from brim.operators.user_functions.dead_letters import DeadLetters, Letters
 from brim.operators.user_functions.failed_rows import letters
 from brim.operators.user_functions.judge import Judge
-from brim.operators.user_functions.user_function import UserFunction
-from brim.sizes import cut
+from brim.operators.user_functions.pieces import pieces_of
+from brim.operators.user_functions.user_function import UserFunction, is_generator
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,8 @@ class MapBatches:
             if self.dead_letters is not None:
                 kept = await stack.enter_async_context(self.dead_letters.open(self.function.name, stage))
             parts = CallParts(Inflation(stage.batch_bytes), self.function.batch_size)
-            run = _Run(self.function, outbox, stage, Judge.of(self.function, caller, stage), parts.inflation, kept)
+            judge, yields = Judge.of(self.function, caller, stage), is_generator(self.function.function)
+            run = _Run(self.function, outbox, stage, judge, parts.inflation, kept, yields)
             async with Ordered(caller.window, run.work, run.send) as window:
                 async for batch in inbox:
                     for part in parts.of(batch):
@@ -69,6 +70,7 @@ class _Part:
     batch: pa.RecordBatch
     first_row: int
     loan: Loan
+    lent_bytes: int
     call: Call | None
     ready: list[pa.RecordBatch]
     failed: pa.RecordBatch | None = None
@@ -85,18 +87,31 @@ class _Run:
     judge: Judge
     inflation: Inflation
     kept: Letters | None
+    yields: bool
     rows: int = 0
 
     async def add(self, batch: pa.RecordBatch, window: Ordered[_Part]) -> None:
-        """Begin the call of `batch` once there is a place in the window and memory for its input and a piece."""
-        await window.slot()
-        loan = await self.stage.memory.ahead(batch.nbytes + self.inflation.output_bytes(batch.nbytes))
-        if not self._may_repeat:
-            await self.judge.wait_for_rate(batch.num_rows)
-        # a call that yields keeps its worker between pieces, so calls take their places in the order of their batches
-        call = None if self._may_repeat else self.judge.caller.call(batch)
-        window.add(_Part(batch, self.rows, loan, call, []))
-        self.rows += batch.num_rows
+        """Begin the calls of `batch` once there is a place in the window and memory for their input and a piece.
+
+        What was learned meanwhile cuts `batch` again.
+        """
+        while batch.num_rows:
+            await self.inflation.place(window)
+            head = self.inflation.first(batch)
+            lent = self.inflation.output_bytes(head.nbytes)
+            loan = await self.stage.memory.ahead(head.nbytes + lent)
+            if self.inflation.unsettled:
+                loan.repay()
+                window.leave()
+                continue
+            if not self._may_repeat:
+                await self.judge.wait_for_rate(head.num_rows)
+            # a call that yields keeps its worker between pieces, so calls take their places in the order of their
+            # batches
+            call = None if self._may_repeat else self.judge.caller.call(head)
+            window.add(_Part(head, self.rows, loan, lent, call, []))
+            self.rows += head.num_rows
+            batch = batch.slice(head.num_rows)
 
     @property
     def _may_repeat(self) -> bool:
@@ -106,6 +121,7 @@ class _Run:
         """The first piece, or all of them where the call may have to be made again."""
         if part.call is None:
             part.ready, part.failed = await self.judge.batches(part.batch, part.first_row)
+            self._weigh(part)
         else:
             await self._next(part)
 
@@ -113,12 +129,12 @@ class _Run:
         while part.ready:
             batch = part.ready.pop(0)
             part.made_bytes += batch.nbytes
-            for piece in cut(batch, self.stage.batch_bytes):
+            async for piece in pieces_of(batch, self.stage):
                 await self.outbox.send(piece)
             del batch
             if part.call is not None:
                 await self._next(part)
-        self.inflation.learn(part.batch.nbytes, part.made_bytes)
+        self._learn(part)
         if part.failed is not None:
             self.stage.tell(RowsFailed(self.function.name, part.failed.num_rows, part.failed["error"][0].as_py()))
             if self.kept is not None:
@@ -132,3 +148,23 @@ class _Run:
             part.call = None
         else:
             part.ready.append(piece.batch)
+            self._weigh(part)
+
+    def _weigh(self, part: _Part) -> None:
+        """Take the truth at once where more is there than was lent: it was not cut small enough.
+
+        By the bytes that are seen, because a function may well return a slice of its input, which is paid already.
+        """
+        held = sum(batch.nbytes for batch in part.ready)
+        if (fact := self.inflation.overshot(part.lent_bytes, held)) is not None:
+            part.lent_bytes = held
+            part.loan.settle(part.batch.nbytes + held)
+            self.stage.tell(fact)
+
+    def _learn(self, part: _Part) -> None:
+        """Take note of all that a call made; where it does not yield, that was there at once in the function."""
+        if not self.yields and (overshot := self.inflation.overshot(part.lent_bytes, part.made_bytes)) is not None:
+            self.stage.tell(overshot)
+        self.inflation.learn(part.batch.nbytes, part.made_bytes, part.batch.num_rows)
+        if (fact := self.inflation.resized()) is not None:
+            self.stage.tell(fact)

@@ -118,3 +118,9 @@ def test_a_call_that_is_tried_again_sends_its_pieces_once():
 
     out = run(batches(flaky, backend="thread", retries=1), ids(0, 4))
     assert out.table()["id"].to_pylist() == [0, 1, 2, 3]
+
+
+def test_a_function_that_returns_slices_of_what_it_was_given_is_not_taken_to_inflate():
+    stage = FakeStage(threads=RealThreads(), batch_bytes=64_000)
+    run(batches(lambda batch: batch.slice(0), backend="thread"), *[ids(0, 100_000)] * 3, stage=stage)
+    assert stage.facts == []
