@@ -26,6 +26,7 @@ from brim.pipeline.tree_looks import TreeBytes
 LOOK_S, LOOK_UNDER_PRESSURE_S = 0.1, 0.02
 GIVE_BACK_S = 0.5  # between two calls, because giving back costs the page faults of taking again
 HALVE_S = 1.0  # what a worker holds is gone only when its call has ended
+RESTORE_S = 10.0  # a worker that ends and starts again costs more than one that is missing
 TELL_S = 1.0
 WORTH_TELLING = 32  # a change of the drift by a part of the memory in so many
 
@@ -151,5 +152,5 @@ class Truth:
         if level >= Level.FEWER_WORKERS and now - self._halved_at >= HALVE_S:
             self._halved_at = now
             self.actions.halve_workers()
-        elif level is Level.CALM:
+        elif level is Level.CALM and now - self._halved_at >= RESTORE_S:
             self.actions.restore_workers()

@@ -150,7 +150,9 @@ def test_from_90_percent_pages_are_given_back_and_from_95_workers_end_each_at_it
         await anyio.sleep(1.9)
         assert [what for _, what in scripted.asked if what == "halve"] == ["halve"] * 2
         scripted.growth = 0
-        await anyio.sleep(1)
+        await anyio.sleep(5)
+        assert "restore" not in [what for _, what in scripted.asked], "it is not sure yet"
+        await anyio.sleep(10)
         assert scripted.asked[-1][1] == "restore"
 
     _watched(main)

@@ -30,6 +30,7 @@ from brim.errors import UdfError
 from brim.io.workers.channel import BlockingChannel
 from brim.io.workers.messages import Alive, Finished, Invoke, Made, Message, Next, Raised, Ready, Start, Stop
 from brim.io.workers.own_memory import base_bytes, peak_bytes, reset_peak
+from brim.io.workers.pandas_later import load_pandas_later
 from brim.io.workers.payload import Payload, read_batch, read_bytes
 from brim.operators.protocol import Piece
 from brim.operators.user_functions.apply_function import Applied
@@ -49,6 +50,7 @@ def main(descriptor: str, engine: str) -> None:
     connection = socket.socket(fileno=int(descriptor))
     connection.set_inheritable(False)
     threading.Thread(target=_watch, args=(connection,), daemon=True).start()
+    load_pandas_later()
     with suppress(BrokenPipeError, ConnectionResetError):  # the engine is gone
         _Worker(BlockingChannel(connection)).serve()
     _leave()
