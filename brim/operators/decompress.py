@@ -20,7 +20,7 @@ from brim.operators.binary_column import BinaryColumn
 from brim.operators.binary_values import values_of
 from brim.operators.codecs import check_codec
 from brim.operators.decompressors import Space, fill
-from brim.operators.frames import likely_size, window_bytes
+from brim.operators.frames import likely_size, told_size, window_bytes
 from brim.operators.protocol import Foreseen
 from brim.operators.row_place import row_of_batch
 from brim.sizes import MIB, owned
@@ -149,7 +149,8 @@ class DecompressColumn:
             return
         place, window, whole = row_of_batch(row), self._window(value), self._likely(value) or 0
         try:
-            self._check(row, whole, window)
+            if (told_size(self.codec, _view(value)) or 0) <= self.max_bytes:  # `fill` says so where it is not
+                self._check(row, whole, window)
             whole = 0
             for size in fill(self.codec, value, space, self.max_bytes):
                 whole += size
