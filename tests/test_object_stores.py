@@ -149,6 +149,28 @@ def test_partitions_are_folders_of_the_store(s3, table):
     assert sums == {"n": [ROWS // 5], "k": [3]}
 
 
+def test_rows_are_written_as_objects(stand):
+    rows = {"name": [f"p{i % 3}/{i}.bin" for i in range(40)], "data": [bytes([i]) * (i * 100) for i in range(40)]}
+    rows["data"][7], rows["data"][11] = None, bytes(6 << 20)
+    pipeline = brim.from_pydict(rows)
+
+    def write(mode, data=pipeline):
+        sink = data.write_files(f"{stand.root}/files", name="name", data="data", mode=mode, storage=stand.storage)
+        return sink.to_pydict(memory="128MiB")
+
+    written = write("create")
+    assert written["bytes"] == [len(data) for data in rows["data"] if data is not None]
+    assert stand.get("files/p2/11.bin") == rows["data"][11]
+    assert len(stand.keys("files")) == 39
+    with pytest.raises(brim.StageFailed, match="something else has been written there"):
+        write("append", brim.from_pydict({"name": ["new.bin", "p2/11.bin"], "data": [b"new", bytes(6 << 20)]}))
+    assert len(stand.keys("files")) == 39
+    with pytest.raises(brim.StageFailed, match="comes twice"):
+        write("append", brim.from_pydict({"name": ["x", "x"], "data": [b"1", b"2"]}))
+    assert write("overwrite", brim.from_pydict({"name": ["y"], "data": [b"1"]}))["path"] == [f"{stand.root}/files/y"]
+    assert stand.keys("files") == ["files/y"]
+
+
 def large_csv(path, storage, rows=50_000_000):
     return brim.range(rows).with_columns(y=(col("id") * 7919).cast(pa.string())).write_csv(path, storage=storage)
 

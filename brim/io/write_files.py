@@ -3,14 +3,15 @@
 Input    batches of any size
 Output   one batch `path, rows, bytes` for each batch read, once all files are visible
 Order    kept
-Holds    the batch just read, and 100 bytes a file for the rows it sends at the end
+Holds    the batch just read, in a store what is sent of it, and 200 bytes a file for the rows it sends at the end
 Fails    with `CorruptInput` for a name that leaves the folder or comes twice, with `TransferFailed` when the file
-         system refuses; nothing is left behind then
+         system or the store refuses; nothing is left behind then
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from secrets import token_hex
@@ -24,21 +25,35 @@ from brim.events import Resource
 from brim.io.files.commit import Staging, Target, sync_file, writing
 from brim.io.files.part_files import Part
 from brim.io.files.paths import local_path
+from brim.io.object_stores.object_url import SCHEMES, is_object_url
+from brim.io.object_stores.storage import StorageLike, storage_rules
+from brim.io.object_stores.store_target import StoreFiles, StoreTarget, store_files
+from brim.io.object_stores.upload import PART_BYTES
 from brim.io.sink import WRITTEN, Mode
+from brim.io.transfers.stores import Stores
 from brim.operators.protocol import Inbox, Operator, Outbox, Stage
 
 NAME = "write_files"
 _NAME_BYTES_MAX = 255
 _ROWS_SENT = 4096
+_PUTS_AT_ONCE = 8
 _T = pa.types
 
 
-def files_sink(folder: str | Path, *, name: str, data: str, mode: Mode = "create") -> FilesSink:
+def files_sink(
+    folder: str | Path, *, name: str, data: str, mode: Mode = "create", storage: StorageLike = None
+) -> FilesSink:
     """Each row's bytes (or text) of the column `data` as a file of `folder` called what the column `name` says.
 
     A name may have folders in it (``a/b.jpg``); one that is absolute, leaves the folder, is hidden or comes twice is
     an error, as is a null name. A row whose data is null makes no file.
     """
+    if is_object_url(folder):
+        there = StoreTarget(str(folder).rstrip("/"), False, mode, "", NAME, storage_rules(storage))
+        there.check()
+        return FilesSink(there, name, data)
+    if storage is not None:
+        raise PlanError(f"{NAME}: storage= is for {', '.join(f'{scheme}://' for scheme in SCHEMES)} URLs")
     return FilesSink(Target(Path(local_path(folder, NAME)), False, mode, "", NAME), name, data)
 
 
@@ -46,7 +61,7 @@ def files_sink(folder: str | Path, *, name: str, data: str, mode: Mode = "create
 class FilesSink:
     """See `files_sink`."""
 
-    target: Target
+    target: Target | StoreTarget
     file_name: str
     data: str
 
@@ -56,7 +71,7 @@ class FilesSink:
 
     @property
     def place(self) -> str:
-        return f"{self.target.path}/"
+        return self.target.place
 
     def check(self, schema: pa.Schema) -> None:
         for column, kinds, wanted in (
@@ -68,14 +83,14 @@ class FilesSink:
             kind = schema.field(column).type
             if not any(check(kind) for check in kinds):
                 raise SchemaMismatch(f"{NAME}, column {column!r}", wanted, str(kind))
-        if not self.target.path.name:
+        if isinstance(self.target, Target) and not self.target.path.name:
             raise PlanError(f"{NAME}: {self.target.path} is no folder that can be written")
 
     def check_target(self) -> None:
         self.target.check()
 
     def operator(self, schema: pa.Schema) -> Operator:  # noqa: ARG002 - two columns are all it needs
-        return FilesWrite(self)
+        return FilesWrite(self, self.target) if isinstance(self.target, Target) else ObjectsWrite(self, self.target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,7 @@ class FilesWrite:
     """Write a file a row, and make them visible at the end."""
 
     sink: FilesSink
+    target: Target
 
     def window_bytes(self, batch_bytes: int) -> int:  # noqa: ARG002 - rows are written at once
         return 0
@@ -93,8 +109,8 @@ class FilesWrite:
     async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
         (inbox,) = inboxes
         # a name no other process takes: the stage's random numbers may be seeded
-        staging = Staging(self.sink.target, token_hex(8))
-        files = _Files(self.sink, staging)
+        staging = Staging(self.target, token_hex(8))
+        files = _Files(_Names(self.sink), staging)
         try:
             with stage.waiting(Resource.DISK):
                 await stage.threads.run(staging.open)
@@ -107,41 +123,81 @@ class FilesWrite:
             with anyio.CancelScope(shield=True):
                 await stage.threads.run(staging.discard)
         for start in range(0, len(files.done), _ROWS_SENT):
-            await outbox.send(self._written(files.done[start : start + _ROWS_SENT]))
+            await outbox.send(_written(self.target.place, files.done[start : start + _ROWS_SENT]))
 
-    def _written(self, parts: Sequence[Part]) -> pa.RecordBatch:
-        paths = [str(self.sink.target.path / part.path) for part in parts]
-        made = [paths, [part.rows for part in parts], [part.size for part in parts]]
-        return pa.RecordBatch.from_arrays([*map(pa.array, made)], schema=WRITTEN)
+
+@dataclass(frozen=True, slots=True)
+class ObjectsWrite:
+    """Write an object a row into a store, some at once; each appears when it is complete."""
+
+    sink: FilesSink
+    target: StoreTarget
+
+    def window_bytes(self, batch_bytes: int) -> int:  # noqa: ARG002 - rows are written at once
+        return 0
+
+    def floor_bytes(self, batch_bytes: int) -> int:
+        """The batch, what is sent of it, and a large row's parts."""
+        return 3 * batch_bytes + self.target.held_bytes
+
+    async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
+        (inbox,) = inboxes
+        assert isinstance(stage.stores, Stores), "an engine has object stores"
+        names, done = _Names(self.sink), list[Part]()
+        async with store_files(self.target, stage.stores.objects, stage.memory, token_hex(8)) as files:
+            async for batch in inbox:
+                with stage.waiting(Resource.CONNECTIONS):
+                    done += await self._put_rows([*names.pairs(batch)], files)
+                del batch  # or it would lie beside the next while that is awaited
+            await files.commit([part.path for part in done])
+        for start in range(0, len(done), _ROWS_SENT):
+            await outbox.send(_written(self.target.place, done[start : start + _ROWS_SENT]))
+
+    async def _put_rows(self, pairs: Sequence[tuple[str, pa.Scalar]], files: StoreFiles) -> list[Part]:
+        """Small rows several at once, large ones one by one; the first error ends them all."""
+        parts: list[Part | None] = [None] * len(pairs)
+        turns, alone = anyio.Semaphore(_PUTS_AT_ONCE), anyio.Lock()
+
+        async def put(index: int, path: Path, data: memoryview) -> None:
+            async with turns, alone if len(data) > PART_BYTES else nullcontext():
+                parts[index] = Part(path, 1, await files.put(path, data))
+
+        try:
+            async with anyio.create_task_group() as tasks:
+                for index, (path, value) in enumerate(pairs):
+                    tasks.start_soon(put, index, Path(path), memoryview(_buffer(value)).cast("B"))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from group.exceptions[0].__cause__
+        return [part for part in parts if part is not None]
+
+
+def _written(place: str, parts: Sequence[Part]) -> pa.RecordBatch:
+    made = [[f"{place}{part.path}" for part in parts], [part.rows for part in parts], [part.size for part in parts]]
+    return pa.RecordBatch.from_arrays([*map(pa.array, made)], schema=WRITTEN)
 
 
 @dataclass(eq=False, slots=True)
-class _Files:
-    """The files of one run, on disk and not yet visible."""
+class _Names:
+    """The names that rows give their files, each safe and new."""
 
     sink: FilesSink
-    staging: Staging
-    done: list[Part] = field(default_factory=list)
     rows: int = 0
+    seen: set[str] = field(default_factory=set)
 
-    def write(self, batch: pa.RecordBatch) -> None:
+    def pairs(self, batch: pa.RecordBatch) -> Iterator[tuple[str, pa.Scalar]]:
+        """The name and the data of each row that has data."""
         names, data = batch.column(self.sink.file_name), batch.column(self.sink.data)
-        with writing(str(self.sink.target.path)):
-            for name, value in zip(names, data, strict=True):
-                if value.is_valid:
-                    self._write_one(name.as_py(), value)
-                self.rows += 1
+        for name, value in zip(names, data, strict=True):
+            if value.is_valid:
+                yield self._new(name.as_py()), value
+            self.rows += 1
 
-    def _write_one(self, name: str | None, value: pa.Scalar) -> None:
-        path = self._safe(name)
-        place = self.staging.folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with place.open("xb") as file:
-                file.write(_buffer(value))
-        except FileExistsError:
-            raise self._bad(name, "comes twice") from None
-        self.done.append(Part(Path(path), 1, sync_file(place)))
+    def _new(self, name: str | None) -> str:
+        path = str(self._safe(name))
+        if path in self.seen:
+            raise self._bad(name, "comes twice")
+        self.seen.add(path)
+        return path
 
     def _safe(self, name: str | None) -> PurePosixPath:
         """`name` as a path that stays in the folder."""
@@ -155,6 +211,27 @@ class _Files:
     def _bad(self, name: str | None, reason: str) -> CorruptInput:
         shown = repr(name) if name is None or len(name) <= _NAME_BYTES_MAX else f"{name[:40]!r}…"
         return CorruptInput(NAME, f"row {self.rows}", f"the name {shown} {reason}")
+
+
+@dataclass(eq=False, slots=True)
+class _Files:
+    """The files of one run, on disk and not yet visible."""
+
+    names: _Names
+    staging: Staging
+    done: list[Part] = field(default_factory=list)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        with writing(str(self.staging.target.path)):
+            for path, value in self.names.pairs(batch):
+                self._write_one(path, value)
+
+    def _write_one(self, path: str, value: pa.Scalar) -> None:
+        place = self.staging.folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("xb") as file:
+            file.write(_buffer(value))
+        self.done.append(Part(Path(path), 1, sync_file(place)))
 
 
 def _buffer(value: pa.Scalar) -> Any:

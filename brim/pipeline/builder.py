@@ -17,7 +17,7 @@ from brim.errors import PlanError, UnknownColumn
 from brim.io.csv.write_csv import csv_sink
 from brim.io.json.write_json import json_sink
 from brim.io.parquet.write_parquet import parquet_sink
-from brim.io.sink import Mode, Sink
+from brim.io.sink import Sink
 from brim.io.write_arrow import arrow_sink
 from brim.io.write_files import files_sink
 from brim.operators.expressions.aggregates import refuse_aggregates
@@ -234,9 +234,9 @@ class Pipeline:
         """Write Arrow IPC: one file where `path` ends in ``.arrow``, else a folder of files."""
         return self._write(arrow_sink(path, **options))
 
-    def write_files(self, folder: PathLike, *, name: str, data: str, mode: Mode = "create") -> Pipeline:
-        """Write a file a row: the bytes of column `data` under the name in column `name`."""
-        return self._write(files_sink(folder, name=name, data=data, mode=mode))
+    def write_files(self, folder: PathLike, *, name: str, data: str, **options: Any) -> Pipeline:
+        """Write a file a row: the bytes of column `data` named by column `name`. Options: `mode`, `storage`."""
+        return self._write(files_sink(folder, name=name, data=data, **options))
 
     # Look
 

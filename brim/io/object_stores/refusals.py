@@ -15,6 +15,7 @@ _SYSTEM = re.compile(r'kind: \w+,\s*message: "([^"]{1,80})"')
 _REGION = "Received redirect without LOCATION"
 _CREDENTIALS = "say other keys in storage=, or the environment's, or storage={'anonymous': True} for public data"
 _SERVER_ERRORS = 500
+TAKEN = "something else has been written there meanwhile"
 THROTTLED_S = 1.0  # how long a bucket that says it is asked too often is left alone; obstore shows no Retry-After
 
 
@@ -24,7 +25,7 @@ def failure_of(error: Exception) -> Failure:
     if name == "PreconditionError":
         return Failure("it changed while it was read", again=False)
     if name == "AlreadyExistsError":
-        return Failure("something else has been written there meanwhile", again=False)
+        return Failure(TAKEN, again=False)
     status, code = _STATUS.search(text), _CODE.search(text)
     if isinstance(error, FileNotFoundError):
         what = "there is no such bucket" if code and "Bucket" in code[1] else "there is no such object"

@@ -147,12 +147,24 @@ class StoreFiles:
 
     def finish(self, path: Path) -> int:
         """Make the object at `path`, to which all is written, appear; its size."""
-        upload = self._uploads.pop(path)
-        try:
-            self.bridge.call(upload.url, upload.finish, self.target.mode == "create")
-        finally:
-            self._made.append(upload.url)  # perhaps: an answer may be lost
+        upload = self._uploads[path]
+        self.bridge.call(upload.url, self._finish, path, upload, self.target.mode == "create")
         return upload.size
+
+    async def put(self, path: Path, data: memoryview) -> int:
+        """An object of `data` at `path`, which must be free unless what is there is overwritten; its size."""
+        self._uploads[path] = upload = Upload(self._url(path), self.objects, self.bridge.tasks)
+        await upload.write(data)
+        await self._finish(path, upload, self.target.mode != "overwrite")
+        return upload.size
+
+    async def _finish(self, path: Path, upload: Upload, create: bool) -> None:
+        try:
+            await upload.finish(create)
+        finally:
+            if not upload.taken:
+                self._made.append(upload.url)  # perhaps: an answer may be lost
+        del self._uploads[path]
 
     async def commit(self, files: Sequence[Path]) -> list[str]:
         """All objects are there: remove those that were there before; where the new ones are."""

@@ -20,6 +20,7 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream, TaskGroup
 from brim.errors import LimitExceeded, ObjectMissing, TransferFailed
 from brim.io.object_stores.connections import AttemptFailed, attempting
 from brim.io.object_stores.objects import Objects
+from brim.io.object_stores.refusals import TAKEN
 from brim.operators.safe_url import safe_url
 from brim.sizes import MIB
 
@@ -36,20 +37,24 @@ class _Abandoned(Exception):
 
 @dataclass(eq=False, slots=True)
 class Upload:
-    """One object; `tasks` is where its sending runs. One call at a time."""
+    """One object; `tasks` is where its sending runs. One call at a time.
+
+    `taken` says that it was not made, because another was there.
+    """
 
     url: str
     objects: Objects
     tasks: TaskGroup
     size: int = 0
+    taken: bool = False
     error: TransferFailed | None = None
-    _gathered: list[bytes] = field(default_factory=list)
+    _gathered: list[bytes | memoryview] = field(default_factory=list)
     _gathered_bytes: int = 0
-    _sender: ObjectSendStream[bytes] | None = None
+    _sender: ObjectSendStream[bytes | memoryview] | None = None
     _abandoned: bool = False
     _ended: anyio.Event = field(default_factory=anyio.Event)
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, data: bytes | memoryview) -> None:
         """Take `data`; waits while parts before it are on their way."""
         self.size += len(data)
         if self.size > PART_BYTES * PARTS_MOST:
@@ -61,14 +66,14 @@ class Upload:
         if self._sender is None:
             if self._gathered_bytes <= PART_BYTES:
                 return
-            self._sender, receiver = anyio.create_memory_object_stream[bytes](0)
+            self._sender, receiver = anyio.create_memory_object_stream[bytes | memoryview](0)
             self.tasks.start_soon(self._send, receiver)
         await self._hand_over(self._sender)
 
     async def finish(self, create: bool = False) -> None:
         """Make the object appear. With `create` it must not be there yet, as far as the store can say."""
         if self._sender is None:
-            await self._put(b"".join(self._gathered), create=create)
+            await self._put(self._gathered[0] if len(self._gathered) == 1 else b"".join(self._gathered), create=create)
             self._gathered.clear()
             return
         if create:
@@ -86,7 +91,7 @@ class Upload:
                 await self._sender.aclose()
                 await self._ended.wait()
 
-    async def _hand_over(self, sender: ObjectSendStream[bytes]) -> None:
+    async def _hand_over(self, sender: ObjectSendStream[bytes | memoryview]) -> None:
         gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
         gathered.reverse()
         while gathered:
@@ -97,7 +102,7 @@ class Upload:
                 self._raise_error()
                 raise
 
-    async def _send(self, receiver: ObjectReceiveStream[bytes]) -> None:
+    async def _send(self, receiver: ObjectReceiveStream[bytes | memoryview]) -> None:
         """Send parts until there are no more. Its errors are kept for who writes."""
         try:
             with anyio.CancelScope(shield=True), attempting():
@@ -119,19 +124,20 @@ class Upload:
             await receiver.aclose()
             self._ended.set()
 
-    async def _parts(self, receiver: ObjectReceiveStream[bytes]) -> AsyncIterator[bytes]:
+    async def _parts(self, receiver: ObjectReceiveStream[bytes | memoryview]) -> AsyncIterator[bytes | memoryview]:
         async for data in receiver:
             yield data
         if self._abandoned:
             raise _Abandoned
 
-    async def _put(self, data: bytes, *, create: bool) -> None:
+    async def _put(self, data: bytes | memoryview, *, create: bool) -> None:
         place, client = await self.objects.writer(self.url)
         options: dict[str, Any] = {"mode": "create"} if create else {}
         try:
             with attempting():
                 await client.put_async(place.key, data, use_multipart=False, **options)
         except AttemptFailed as failed:
+            self.taken = failed.failure.reason == TAKEN
             raise failed.failure.error(safe_url(self.url), failed.failure.reason) from None
 
     async def _refuse_existing(self) -> None:
@@ -140,8 +146,9 @@ class Upload:
             await self.objects.head(self.url)
         except ObjectMissing:
             return
+        self.taken = True
         await self.abandon()
-        raise TransferFailed(safe_url(self.url), "something else has been written there meanwhile")
+        raise TransferFailed(safe_url(self.url), TAKEN)
 
     def _raise_error(self) -> None:
         if self.error is not None:
