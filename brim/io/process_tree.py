@@ -35,11 +35,19 @@ class ProcessTree:
     _looks: int = 0
     _shared: int = 0
     _beyond: int = 0
+    _there: set[int] | None = None
     _statm: dict[int, int] = field(default_factory=dict)
 
     def look(self) -> int:
-        """Bytes the tree holds now."""
-        sizes = {pid: size for pid in descendants(self.root) if (size := own_bytes(pid)) is not None}
+        """Bytes the tree holds now.
+
+        Who came since the last look counts from the next: a process that is being started shares all memory with the
+        one that starts it, and would count it twice.
+        """
+        there, before = descendants(self.root), self._there
+        self._there = set(there)
+        settled = [pid for pid in there if before is None or pid in before]
+        sizes = {pid: size for pid in settled if (size := own_bytes(pid)) is not None}
         self._follow(sizes)
         anonymous, total = self._anonymous(), sum(sizes.values())
         if self._looks % LOOKS_PER_PSS == 0:
