@@ -17,9 +17,10 @@ from urllib.parse import unquote, urlsplit
 from brim.errors import EgressDenied, ObjectMissing, TransferFailed
 from brim.operators.protocol import Threads, TransferOptions
 from brim.operators.safe_url import safe_url
-from brim.sizes import KIB
+from brim.sizes import KIB, MIB
 
 PIECE_BYTES = 256 * KIB
+READ_BYTES = 4 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +62,29 @@ class FileBody:
     def park(self) -> None:
         """An open file costs nothing to keep."""
 
+    async def read_into(self, memory: memoryview) -> tuple[int, int] | None:
+        """See `DirectBody` in `operators/protocol.py`."""
+        start, wanted = self._position, min(len(memory), READ_BYTES, self.size - self._position)
+        if not wanted:
+            return None
+        try:
+            count = await self._threads.run(os.preadv, self._descriptor, [memory[:wanted]], start)
+        except OSError as error:
+            raise TransferFailed(self._shown, error.strerror or type(error).__name__) from None
+        if not count:
+            raise TransferFailed(self._shown, f"it was cut to {start:,} of {self.size:,} bytes while it was read")
+        self._position += count
+        return start, count
+
     def __aiter__(self) -> AsyncIterator[tuple[int, bytes]]:
         return self
 
     async def __anext__(self) -> tuple[int, bytes]:
-        start, wanted = self._position, min(PIECE_BYTES, self.size - self._position)
-        if not wanted:
+        memory = memoryview(bytearray(PIECE_BYTES))
+        if (piece := await self.read_into(memory)) is None:
             raise StopAsyncIteration
-        try:
-            piece = await self._threads.run(os.pread, self._descriptor, wanted, start)
-        except OSError as error:
-            raise TransferFailed(self._shown, error.strerror or type(error).__name__) from None
-        if not piece:
-            raise TransferFailed(self._shown, f"it was cut to {start:,} of {self.size:,} bytes while it was read")
-        self._position += len(piece)
-        return start, piece
+        start, count = piece
+        return start, bytes(memory[:count])
 
 
 def file_path(url: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from kit import RealThreads
 
 from brim.errors import ObjectMissing, TransferFailed
-from brim.io.transfers.file_store import PIECE_BYTES, FileStore
+from brim.io.transfers.file_store import PIECE_BYTES, READ_BYTES, FileStore
 from brim.operators.protocol import TransferOptions
 
 
@@ -27,6 +27,25 @@ def test_a_file_is_read_whole(tmp_path, size):
     content = os.urandom(size)
     (tmp_path / "ein Bild #1?.jpg").write_bytes(content)
     assert read((tmp_path / "ein Bild #1?.jpg").as_uri()) == (size, content)
+
+
+@pytest.mark.parametrize("room", [1, 1000, READ_BYTES + 7])
+def test_a_file_is_read_into_memory_of_any_size(tmp_path, room):
+    content = os.urandom(3000 if room < READ_BYTES else READ_BYTES + 3000)
+    (tmp_path / "a").write_bytes(content)
+
+    async def main():
+        got = bytearray(len(content))
+        async with FileStore(RealThreads()).open((tmp_path / "a").as_uri(), TransferOptions()) as body:
+            at = 0
+            while (
+                piece := await body.read_into(memoryview(got)[at : at + room] or memoryview(bytearray(1)))
+            ) is not None:
+                assert piece[0] == at
+                at += piece[1]
+        assert got == content
+
+    anyio.run(main)
 
 
 def test_a_missing_file_is_a_missing_object(tmp_path):
