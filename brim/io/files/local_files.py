@@ -13,8 +13,6 @@ import pyarrow as pa
 from brim.io.files.commit import Staging, Target, sync_file
 from brim.operators.protocol import Threads
 
-OPEN_MOST = 32
-
 
 @asynccontextmanager
 async def local_files(target: Target, threads: Threads, token: str) -> AsyncIterator[LocalFiles]:
@@ -34,7 +32,7 @@ class LocalFiles:
 
     staging: Staging
     threads: Threads
-    open_most: int = OPEN_MOST
+    crowded: bool = False
 
     @property
     def token(self) -> str:

@@ -71,8 +71,8 @@ class FilesOnTheirWay(Protocol):
         """Whether names must differ from those of other runs."""
 
     @property
-    def open_most(self) -> int:
-        """How many may be open at once."""
+    def crowded(self) -> bool:
+        """Whether those that are open hold more than they should, so that some should be ended."""
 
     def new_file(self, path: Path) -> pa.NativeFile:
         """A new file, `path` below the target."""
@@ -158,12 +158,18 @@ class PartFiles:
         part.rows += rows.num_rows
         if self.max_file_bytes is not None and part.encoder.written_bytes >= self.max_file_bytes:
             self._end(folder)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """End the files that were written to longest ago while all together hold too much."""
+        while self.files.crowded and len(self._open) > 1:
+            self._end(next(iter(self._open)))
 
     def _part(self, folder: Path) -> _OpenPart:
         """The open file of `folder`, now the last one that was written to."""
         part = self._open.pop(folder, None)
         if part is None:
-            if len(self._open) >= min(OPEN_MAX, self.files.open_most):
+            if len(self._open) >= OPEN_MAX:
                 self._end(next(iter(self._open)))
             path = folder / (self.name or self._new_name())
             part = _OpenPart(path, self.format.open(self.files.new_file(path), path.name, self.schema))

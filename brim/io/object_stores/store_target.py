@@ -29,7 +29,7 @@ from brim.io.sink import Mode
 from brim.operators.protocol import Loan, Memory
 from brim.operators.safe_url import safe_url
 
-OPEN_MOST = 8
+ROOM_MOST = 8 * UPLOAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class StoreFiles:
     objects: Objects
     token: str
     bridge: Bridge
-    open_most: int = 1
+    _room: int = UPLOAD_BYTES
     _uploads: dict[Path, Upload] = field(default_factory=dict)
     _made: list[str] = field(default_factory=list)
     _before: list[str] = field(default_factory=list)
@@ -98,6 +98,10 @@ class StoreFiles:
     @property
     def place(self) -> str:
         return self.target.place
+
+    @property
+    def crowded(self) -> bool:
+        return sum(upload.held_bytes for upload in self._uploads.values()) > self._room
 
     @property
     def own_names(self) -> bool:
@@ -112,9 +116,9 @@ class StoreFiles:
         elif self.target.mode != "append":
             await self._look()
         if not self.target.is_file:
-            while self.open_most < OPEN_MOST and (loan := memory.try_ahead(UPLOAD_BYTES)) is not None:
+            while self._room < ROOM_MOST and (loan := memory.try_ahead(UPLOAD_BYTES)) is not None:
                 self._loans.append(loan)
-                self.open_most += 1
+                self._room += UPLOAD_BYTES
 
     async def _look(self) -> None:
         async for chunk in self.objects.below(self.place):

@@ -54,6 +54,11 @@ class Upload:
     _abandoned: bool = False
     _ended: anyio.Event = field(default_factory=anyio.Event)
 
+    @property
+    def held_bytes(self) -> int:
+        """What it holds now, and may as soon as it is written to."""
+        return self._gathered_bytes if self._sender is None else UPLOAD_BYTES
+
     async def write(self, data: bytes | memoryview) -> None:
         """Take `data`; waits while parts before it are on their way."""
         self.size += len(data)
