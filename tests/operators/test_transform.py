@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit import Collected, FakeMemory, FakeStage, Feed, InlineThreads, RealThreads, drive, run_operator
 
-from brim.events import RowsFailed
-from brim.operators.protocol import ReaderGone
+from brim.events import Overshot, RowsFailed
+from brim.operators.protocol import Foreseen, ReaderGone
 from brim.operators.transform import Transform
 
 
@@ -247,3 +247,38 @@ def test_a_piece_that_pins_much_more_than_itself_is_copied():
 def test_what_it_says_it_holds_is_a_batch_and_its_window():
     operator = Transform(Total)
     assert operator.floor_bytes(1_000) == 1_000 + operator.window_bytes(1_000) == 3_000
+
+
+@dataclass
+class Foreseeing:
+    """Each row makes as many bytes as it says; what was foreseen is kept."""
+
+    row_bytes: int = 0
+    seen: list[int] = field(default_factory=list)
+
+    def within(self, row_bytes):
+        return Foreseeing(row_bytes, self.seen)
+
+    def foresee(self, batch):
+        sizes = batch["x"].to_pylist()
+        return Foreseen(sum(sizes), max(sizes), 7)
+
+    def push(self, batch, piece_bytes):
+        assert self.row_bytes, "asked for within the limit of a row"
+        self.seen.append(sum(batch["x"].to_pylist()))
+        yield pa.record_batch({"x": [b"x" * size for size in batch["x"].to_pylist()]})
+
+    def finish(self, piece_bytes):
+        return iter(())
+
+
+def test_a_kernel_that_foresees_is_cut_and_paid_for_before_its_first_batch():
+    kernel, memory = Foreseeing(), FakeMemory(row_limit=5_000)
+    stage = FakeStage(memory=memory, batch_bytes=1_000, threads=InlineThreads(1))
+    sizes = [10] * 50 + [900] * 4 + [4_000] + [0] * 5
+    out = run_operator(Transform(lambda: kernel, stateless=True), [pa.record_batch({"x": sizes})], stage=stage)
+    assert [len(value) for value in out.table()["x"].to_pylist()] == sizes
+    assert all(made <= 2_000 or made == 4_000 for made in kernel.seen), kernel.seen
+    assert 4_007 <= memory.peak <= 4_007 + 1_000
+    assert memory.lent == 0
+    assert not [fact for fact in stage.facts if isinstance(fact, Overshot)], "nothing was a surprise"
