@@ -149,6 +149,8 @@ class ByteQueue:
                 while self._entries and not self.reader_gone and not self.writer.oversize:
                     self._room = anyio.Event()
                     await self._room.wait()
+            if self._entries and not self.reader_gone:
+                await parcel.lie_behind(self.batch_bytes)
         except BaseException:
             parcel.drop()
             raise

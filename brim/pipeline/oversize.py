@@ -103,6 +103,14 @@ class Parcel:
         self._lent = self.excess
         await self.park()
 
+    async def lie_behind(self, floor: int) -> None:
+        """Lie in a queue behind its head, whose `floor` it does not have: that much is lent ahead too, else to disk."""
+        if self._batch is not None and self._moving is None:
+            if self.lane.ledger.borrow(Kind.AHEAD, floor, self.owner.rank):
+                self._ahead += floor
+            else:
+                await self.park()
+
     async def park(self) -> None:
         """Write the batch down and repay what it held; one that cannot be written stays where it is."""
         self._leave_rest()
