@@ -104,7 +104,8 @@ class Judge:
             try:
                 made = await self._call(arguments if rows is None else arguments.take(pa.array(rows)))
             except (UdfError, WorkerDied) as error:
-                if not may_try_again(error, attempt, retries):
+                tries = self.function.retries if isinstance(error, WorkerDied) else retries  # a death tells of no row
+                if not may_try_again(error, attempt, tries):
                     raise self._placed(error, first_row, arguments.num_rows) from error
                 reason = str(error)
             else:
