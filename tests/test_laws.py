@@ -15,10 +15,8 @@ from brim.pipeline.stage_memory import StageMemory
 
 CHUNKS, CHUNK = 12, 250
 ONCE_BROKEN = {
-    834: "a worker that died as failed rows were tried again failed the run, whatever retries were left",
     540: "a pool cut below what was lent ahead left a stage waiting to compute for ever",
     4301: "batches larger than a floor lay behind the head of a queue with a loan for their excess only",
-    13657: "a worker that died while a bad row was looked for failed the run, whatever retries were left",
     1075: "writing down the batch of a stage that had ended was taken for a stall",
 }
 

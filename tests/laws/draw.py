@@ -311,7 +311,9 @@ class Draw:
         made = self.called(rows, kind, on_error, behaviour)
         if made.bytes > MOST_BYTES or len(made) > 20_000:
             return tree
-        if dies and not retries:
+        if dies and (
+            not retries or (dies[0] > retries and behaviour.bad_rows)
+        ):  # bad rows may have used the retries up
             self.errors.append(WorkerDied)
         if (raises and not retries) or (on_error == "raise" and behaviour.is_bad(rows.x).any()):
             self.errors.append(UdfError)

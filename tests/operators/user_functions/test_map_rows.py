@@ -9,7 +9,7 @@ import anyio
 import pyarrow as pa
 import pytest
 from kit import FakeStage, RealThreads
-from udf_kit import ids, pools_for, rows, run
+from udf_kit import arrays, ids, pools_for, rows, run
 
 from brim.errors import UdfContractError, UdfError, UdfTimeout
 from brim.events import Retried, RowsFailed
@@ -96,6 +96,22 @@ def test_a_worker_that_dies_as_rows_are_tried_again_is_one_more_attempt(tmp_path
     reasons = [fact.reason for fact in stage.facts if isinstance(fact, Retried)]
     assert len(reasons) == 2
     assert reasons[0].startswith("OSError")
+
+
+def dies_once_with_two_rows(folder, values):
+    if len(values) == 2 and not (folder / "died").exists():
+        (folder / "died").touch()
+        os._exit(9)
+    if 5 in values.to_pylist():
+        raise ValueError("five")
+    return values
+
+
+def test_a_worker_that_dies_while_a_bad_row_is_looked_for_is_tried_again(tmp_path):
+    function = arrays(partial(dies_once_with_two_rows, tmp_path), on_error="null", retries=1)
+    out = run(function, ids(0, 8), processes=1)
+    assert out.table()["made"].to_pylist() == [0, 1, 2, 3, 4, None, 6, 7]
+    assert (tmp_path / "died").exists()
 
 
 @pytest.mark.parametrize("concurrency", [1, 4, 7])
