@@ -116,9 +116,11 @@ def azurite() -> str:
             pytest.skip("Azurite comes from npm, which is not here")
         AZURITE.mkdir(parents=True, exist_ok=True)
         command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(AZURITE), "azurite@3"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
-        if done.returncode:
-            pytest.skip(f"npm cannot install Azurite here: {done.stderr.strip()[-200:]}")
+        try:
+            subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
+        except subprocess.SubprocessError as error:
+            said = (getattr(error, "stderr", None) or str(error)).strip()
+            pytest.skip(f"npm cannot install Azurite here: {said[-200:]}")
     return str(program)
 
 

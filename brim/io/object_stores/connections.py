@@ -98,7 +98,7 @@ def attempting() -> Iterator[None]:
     """Around a call of obstore: what it raises, as a failure of the attempt."""
     try:
         yield
-    except OSError as error:  # it raises a few of Python's own
+    except (OSError, NotImplementedError) as error:  # it raises a few of Python's own
         raise AttemptFailed(failure_of(error)) from None
     except Exception as error:
         if type(error).__module__.startswith("obstore"):

@@ -15,6 +15,7 @@ _SYSTEM = re.compile(r'kind: \w+,\s*message: "([^"]{1,80})"')
 _REGION = "Received redirect without LOCATION"
 _CREDENTIALS = "say other keys in storage=, or the environment's, or storage={'anonymous': True} for public data"
 _SERVER_ERRORS = 500
+UNKNOWN = "501 Not Implemented"
 TAKEN = "something else has been written there meanwhile"
 THROTTLED_S = 1.0  # how long a bucket that says it is asked too often is left alone; obstore shows no Retry-After
 
@@ -22,6 +23,8 @@ THROTTLED_S = 1.0  # how long a bucket that says it is asked too often is left a
 def failure_of(error: Exception) -> Failure:
     """What `error` of obstore means for the attempt."""
     name, text = type(error).__name__, str(error)
+    if isinstance(error, NotImplementedError):
+        return Failure(UNKNOWN, again=False)
     if name == "PreconditionError":
         return Failure("it changed while it was read", again=False)
     if name == "AlreadyExistsError":

@@ -20,7 +20,7 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream, TaskGroup
 from brim.errors import LimitExceeded, ObjectMissing, TransferFailed
 from brim.io.object_stores.connections import AttemptFailed, attempting
 from brim.io.object_stores.objects import Objects
-from brim.io.object_stores.refusals import TAKEN
+from brim.io.object_stores.refusals import TAKEN, UNKNOWN
 from brim.operators.safe_url import safe_url
 from brim.sizes import MIB
 
@@ -142,11 +142,15 @@ class Upload:
             with attempting():
                 await client.put_async(place.key, data, use_multipart=False, **options)
         except AttemptFailed as failed:
+            if create and failed.failure.reason.startswith(UNKNOWN):  # a store without conditions
+                await self._refuse_existing()
+                await self._put(data, create=False)
+                return
             self.taken = failed.failure.reason == TAKEN
             raise failed.failure.error(safe_url(self.url), failed.failure.reason) from None
 
     async def _refuse_existing(self) -> None:
-        """Parts cannot be completed on a condition everywhere, so the store is asked just before."""
+        """Not every store has conditions, and parts are completed without one: so it is asked just before."""
         try:
             await self.objects.head(self.url)
         except ObjectMissing:

@@ -9,6 +9,8 @@ import pytest
 from kit import LoopClock, RealThreads
 
 from brim.errors import TransferFailed
+from brim.io.object_stores import client
+from brim.io.object_stores.upload import Upload
 from brim.io.transfers.stores import open_stores
 from brim.operators.protocol import TransferOptions
 
@@ -106,5 +108,22 @@ def test_a_refusal_is_not_repeated_and_says_what_to_do():
             with pytest.raises(TransferFailed, match=r"403 Forbidden \(AccessDenied\); say other keys in storage="):
                 await read(stores)
             assert len(heads) == 1
+
+    anyio.run(main)
+
+
+def test_where_a_store_has_no_conditions_it_is_asked_before_an_object_is_made(monkeypatch):
+    monkeypatch.setattr(client, "_WRITE_RETRIES", 0)  # obstore would ask five times more, some seconds long
+    unknown = answer("501 Not Implemented", b"<Error><Code>NotImplemented</Code></Error>")
+
+    async def main():
+        async with s3_of(unknown, answer("404 Not Found"), answer("200 OK")) as (stores, heads):
+            async with anyio.create_task_group() as tasks:
+                upload = Upload("s3://data/a", stores.objects, tasks)
+                await upload.write(b"new")
+                await upload.finish(True)
+            assert [head.split()[0] for head in heads] == ["put", "head", "put"]
+            assert ["if-none-match" in head for head in heads] == [True, False, False]
+            assert not upload.taken
 
     anyio.run(main)

@@ -2,7 +2,7 @@ import pytest
 from obstore.exceptions import GenericError, PermissionDeniedError, PreconditionError
 
 from brim.errors import ObjectMissing, TransferFailed, TransferTimeout
-from brim.io.object_stores.refusals import failure_of
+from brim.io.object_stores.refusals import UNKNOWN, failure_of
 
 SIGNED = "Error performing GET https://x.blob.core.windows.net/c/k?sig=topsecret in 3ms - "
 XML = "Server returned non-2xx status code: {}: <?xml?><Error><Code>{}</Code></Error>"
@@ -35,6 +35,11 @@ def test_what_obstore_raises_is_a_failure_with_a_remedy_and_no_secret(error, say
     with pytest.raises(kind, match=says):
         raise failure.error("s3://b/k", failure.reason)
     assert "topsecret" not in failure.reason
+
+
+def test_what_a_store_does_not_know_is_told_apart():
+    assert failure_of(NotImplementedError("put with a condition")).reason == UNKNOWN
+    assert failure_of(GenericError(XML.format("501 x", "NotImplemented"))).reason.startswith(UNKNOWN)
 
 
 def test_a_store_that_throttles_is_left_alone_for_a_while():
