@@ -123,9 +123,9 @@ class ByteQueue:
         return False
 
     async def _send_waiting(self, batch: pa.RecordBatch, size: int) -> None:
-        """Wait for room; a stage that holds the oversize reserve writes the batch down instead."""
+        """Wait for room; a stage that holds the oversize reserve writes the batch down when another one wants that."""
         while not self.send_nowait(batch, size):
-            if self.writer.oversize:
+            if self.writer.oversize and self.oversize.wanted:
                 await self._send_to_disk(batch, size)
                 return
             self._room = anyio.Event()
@@ -133,7 +133,8 @@ class ByteQueue:
             if self._asked:
                 self.ledger.ask(request)
             try:
-                await self._room.wait()
+                with self.oversize.hurried(self._hurry):
+                    await self._room.wait()
                 if request.granted is not None and self._entries and not self.reader_gone:
                     self._append(_Entry(batch, batch.num_rows, size, lent=size))
                     request.granted = None  # the entry owns the loan now
@@ -229,7 +230,7 @@ class ByteQueue:
         self._room.set()
 
     def _hurry(self) -> None:
-        """Wake a sender that waits for room: its stage holds the oversize reserve now."""
+        """Wake a sender that waits for room: its stage holds the oversize reserve now, or another one wants it."""
         self._room.set()
 
     def close_writer(self) -> None:

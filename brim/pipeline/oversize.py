@@ -5,7 +5,8 @@
 
 What such a batch weighs beyond its floor comes from one reserve an engine, lent to one borrower at a time. A parcel at
 rest in a queue keeps its loan until another stage asks: then the one who asks writes the parcel to disk. A stage that
-holds the reserve never waits for room in a queue (its pieces go to disk instead), so the reserve always comes back.
+holds the reserve does not wait for room in a queue while another one asks for it: its pieces go to disk instead, so the
+reserve always comes back.
 """
 
 from __future__ import annotations
@@ -41,6 +42,21 @@ class Oversize:
     threads: Threads
     spill: SpillSpace
     at_rest: list[Parcel] = field(default_factory=list)
+    waiting_for_room: dict[Callable[[], None], None] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a stage waits for the reserve."""
+        return self.ledger.waiting(Kind.OVERSIZE) > 0
+
+    @contextmanager
+    def hurried(self, ring: Callable[[], None]) -> Iterator[None]:
+        """During the block call `ring` when the reserve is wanted."""
+        self.waiting_for_room[ring] = None
+        try:
+            yield
+        finally:
+            del self.waiting_for_room[ring]
 
     async def wrap(self, batch: pa.RecordBatch, excess: int, writer: StageState) -> Parcel:
         """`batch` as a parcel, in memory when the reserve is free, else on disk; `excess` is what its floor lacks."""
@@ -64,6 +80,8 @@ class Oversize:
             rung = anyio.Event()
             request = Request(Kind.OVERSIZE, size, borrower.rank, rung.set)
             self.ledger.ask(request)
+            for ring in self.waiting_for_room:
+                ring()
             try:
                 await rung.wait()
             except BaseException:

@@ -277,6 +277,37 @@ def test_a_queue_closed_while_a_parcel_is_being_taken_keeps_nothing(after):
     run_virtual(main)
 
 
+def test_a_stage_with_the_reserve_waits_for_room_until_another_one_wants_that():
+    async def main():
+        lane = Lane()
+        writer = lane.stage(0)
+        queue = lane.queue(writer, lane.stage(1))
+        await lane.oversize.lend(10_000, writer)
+        writer.hold_reserve()
+        await queue.send(sim.rows(30))
+        events = []
+
+        async def send():
+            await queue.send(sim.rows(30))
+            events.append("sent")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(send)
+            await anyio.sleep(60)
+            assert (events, lane.facts) == ([], []), "nothing is written while nobody wants the reserve"
+            tasks.start_soon(lane.oversize.lend, 20_000, lane.stage(2))
+            await anyio.sleep(1)
+            assert events == ["sent"]
+            assert [fact.read for _, fact in lane.facts] == [False]
+            writer.oversize = 0
+            lane.ledger.repay(Kind.OVERSIZE, 10_000)
+        lane.ledger.repay(Kind.OVERSIZE, 20_000)
+        queue.close_reader()
+        lane.check_empty()
+
+    run_virtual(main)
+
+
 def test_a_stage_whose_batch_came_from_disk_waits_for_the_reserve_as_others_do():
     """It holds nothing of the reserve, so it may wait for it."""
 
@@ -285,12 +316,16 @@ def test_a_stage_whose_batch_came_from_disk_waits_for_the_reserve_as_others_do()
         writer, reader = lane.stage(0), lane.stage(1)
         queue = lane.queue(writer, reader)
         await queue.send(sim.rows(30))
+        await lane.oversize.lend(10_000, writer)
         writer.hold_reserve()
-        await queue.send(sim.rows(30))
-        writer.oversize = 0
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lane.oversize.lend, 20_000, lane.stage(2))
+            await anyio.sleep(1)
+            await queue.send(sim.rows(30))
+            writer.oversize = 0
+            lane.ledger.repay(Kind.OVERSIZE, 10_000)
         await anext(queue)
         await anext(queue)
-        await lane.oversize.lend(20_000, lane.stage(2))
 
         async def repay():
             await anyio.sleep(1)
