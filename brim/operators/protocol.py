@@ -23,6 +23,7 @@ from typing import Any, BinaryIO, Protocol, Self, TypeVar, runtime_checkable
 import pyarrow as pa
 
 from brim.events import Fact, Resource
+from brim.operators.user_functions.piece import Piece
 from brim.operators.user_functions.user_function import UserFunction
 
 T = TypeVar("T")
@@ -203,18 +204,6 @@ class Stores(Protocol):
 
     def store(self, url: str) -> Store:
         """The store for the scheme of `url`; a `PlanError` names the schemes there are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A part of what one call of a user function made.
-
-    `failed` has a record for each row without a result: `row` (its place in the batch of the call), `error`,
-    `traceback`; None where all is well.
-    """
-
-    batch: pa.RecordBatch
-    failed: pa.RecordBatch | None = None
 
 
 class Call(Protocol):

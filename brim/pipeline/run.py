@@ -14,7 +14,7 @@ import anyio
 from brim.errors import BrimError, StageFailed, Stalled
 from brim.events import Fact, Waits
 from brim.operators.protocol import ReaderGone
-from brim.operators.user_functions.raised import is_its_own
+from brim.operators.user_functions.own_cancellation import is_its_own
 from brim.pipeline.byte_queue import ByteQueue
 from brim.pipeline.plan import Plan
 from brim.pipeline.stage_clock import StageClock

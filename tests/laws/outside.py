@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 
 from brim.errors import ObjectMissing, UdfError, WorkerDied
 from brim.events import Resource
-from brim.operators.protocol import Piece
 from brim.operators.user_functions.failed_rows import failed_rows
+from brim.operators.user_functions.piece import Piece
 from brim.operators.user_functions.row_results import result_batch
 from brim.sizes import cut
 

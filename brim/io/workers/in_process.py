@@ -15,7 +15,8 @@ from brim.io.workers.payload import Payload, read_batch
 from brim.io.workers.pool import Pool
 from brim.io.workers.request import Reply, Request
 from brim.io.workers.user_errors import error_of
-from brim.operators.protocol import Piece, Stage
+from brim.operators.protocol import Stage
+from brim.operators.user_functions.piece import Piece
 from brim.sizes import KIB
 
 WRITTEN_ON_LOOP = 256 * KIB  # takes less time than a thread costs

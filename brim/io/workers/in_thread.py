@@ -11,8 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from brim.operators.protocol import Piece, Stage
+from brim.operators.protocol import Stage
 from brim.operators.user_functions.apply_function import Applied
+from brim.operators.user_functions.piece import Piece
 from brim.operators.user_functions.raised import raised
 from brim.operators.user_functions.user_function import UserFunction
 

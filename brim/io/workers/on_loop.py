@@ -15,11 +15,13 @@ import pyarrow as pa
 
 from brim.errors import UdfError, UdfTimeout
 from brim.events import Resource
-from brim.operators.protocol import Piece, Stage
+from brim.operators.protocol import Stage
 from brim.operators.user_functions.apply_function import rows_of
 from brim.operators.user_functions.attempts import may_try_again, wait_to_try_again
 from brim.operators.user_functions.contract import checked_array, checked_batches
-from brim.operators.user_functions.raised import is_its_own, raised
+from brim.operators.user_functions.own_cancellation import is_its_own
+from brim.operators.user_functions.piece import Piece
+from brim.operators.user_functions.raised import raised
 from brim.operators.user_functions.rate_limit import TokenBucket
 from brim.operators.user_functions.row_results import RowResults, RowTimedOut, result_batch
 from brim.operators.user_functions.user_function import UserFunction

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from brim.io.workers.channel import Channel, ChannelBroken
+from brim.io.workers.channel import Channel
+from brim.io.workers.frames import ChannelBroken
 from brim.io.workers.messages import Message
 from brim.io.workers.request import Request
 from brim.io.workers.spawn import spawn

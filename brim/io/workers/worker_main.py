@@ -27,13 +27,13 @@ from typing import Any, NoReturn
 import cloudpickle
 
 from brim.errors import UdfError
-from brim.io.workers.channel import BlockingChannel
+from brim.io.workers.blocking_channel import BlockingChannel
 from brim.io.workers.messages import Alive, Finished, Invoke, Made, Message, Next, Raised, Ready, Start, Stop
 from brim.io.workers.own_memory import base_bytes, peak_bytes, reset_peak
 from brim.io.workers.pandas_later import load_pandas_later
 from brim.io.workers.payload import Payload, read_batch, read_bytes
-from brim.operators.protocol import Piece
 from brim.operators.user_functions.apply_function import Applied
+from brim.operators.user_functions.piece import Piece
 from brim.operators.user_functions.raised import raised
 from brim.operators.user_functions.row_results import RowTimedOut
 from brim.operators.user_functions.user_function import UserFunction

@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from brim.operators.protocol import Piece
 from brim.operators.user_functions.contract import checked_array, checked_batches
+from brim.operators.user_functions.piece import Piece
 from brim.operators.user_functions.raised import raised
 from brim.operators.user_functions.row_results import RowResults, RowTimedOut, result_batch
 from brim.operators.user_functions.user_function import UserFunction

@@ -11,11 +11,12 @@ import pyarrow as pa
 from brim.events import RowsFailed
 from brim.operators.inflation import Inflation
 from brim.operators.ordered import Ordered
-from brim.operators.protocol import Inbox, Loan, Outbox, Piece, Stage
+from brim.operators.protocol import Inbox, Loan, Outbox, Stage
 from brim.operators.user_functions.call_parts import CallParts
 from brim.operators.user_functions.dead_letters import DeadLetters, Letters
 from brim.operators.user_functions.failed_rows import letters, without
 from brim.operators.user_functions.judge import Judge
+from brim.operators.user_functions.piece import Piece
 from brim.operators.user_functions.pieces import pieces_of
 from brim.operators.user_functions.row_results import RESULT
 from brim.operators.user_functions.user_function import UserFunction

@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from brim import errors
 from brim.errors import UdfError, WorkerDied
-from brim.operators.protocol import Call, Caller, Piece, Stage
+from brim.operators.protocol import Call, Caller, Stage
 from brim.operators.user_functions.attempts import may_try_again, wait_to_try_again
 from brim.operators.user_functions.blame import Blame
 from brim.operators.user_functions.failed_rows import failed_rows, moved
+from brim.operators.user_functions.piece import Piece
 from brim.operators.user_functions.rate_limit import TokenBucket
 from brim.operators.user_functions.row_results import RESULT
 from brim.operators.user_functions.user_function import UserFunction

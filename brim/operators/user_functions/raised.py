@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import traceback
 
 from brim.errors import UdfError
@@ -28,17 +27,6 @@ def raised(name: str, error: BaseException) -> UdfError:
         lines = f"{type(error).__name__} (its traceback cannot be shown: {type(broken).__name__})"
     lines = lines if len(lines) <= TRACE_CHARS else f"...{lines[-TRACE_CHARS:]}"
     return UdfError(name, clean(reason), traceback=clean(lines))
-
-
-def is_its_own(error: BaseException) -> bool:
-    """Whether `error` is a cancellation that nobody asked the current task for: code of the user's let it out.
-
-    Task groups take it for an ordinary end, so it must not get as far as that: rows would be missing and nobody told.
-    """
-    if not isinstance(error, asyncio.CancelledError):
-        return False
-    task = asyncio.current_task()
-    return task is not None and not task.cancelling()
 
 
 def clean(text: str) -> str:

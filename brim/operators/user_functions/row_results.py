@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from brim.operators.protocol import Piece
 from brim.operators.user_functions.contract import array_of_values
 from brim.operators.user_functions.failed_rows import failed_rows
+from brim.operators.user_functions.piece import Piece
 from brim.operators.user_functions.raised import REASON_CHARS, clean, raised
 from brim.operators.user_functions.user_function import UserFunction
 

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brim.io.workers.channel import BlockingChannel, Channel, ChannelBroken, Frames, frame
+from brim.io.workers.blocking_channel import BlockingChannel
+from brim.io.workers.channel import Channel
+from brim.io.workers.frames import ChannelBroken, Frames, frame
 from brim.io.workers.messages import Alive, Finished, Invoke, Made, Next, Raised, Ready, Start, Stop, decode, encode
 
 numbers = st.integers(0, 2**40)

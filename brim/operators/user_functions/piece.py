@@ -1,0 +1,19 @@
+"""Piece: a part of what one call of a user function made. Apart from the protocol, which workers do not load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of what one call of a user function made.
+
+    `failed` has a record for each row without a result: `row` (its place in the batch of the call), `error`,
+    `traceback`; None where all is well.
+    """
+
+    batch: pa.RecordBatch
+    failed: pa.RecordBatch | None = None
