@@ -69,19 +69,21 @@ class UnknownColumn(PlanError, KeyError):
 
 
 class BudgetTooSmall(PlanError):
-    """The memory given is less than the pipeline needs to move one batch through."""
+    """The memory given is less than the pipeline needs to move one batch through; `reason` says what needs so much."""
 
-    def __init__(self, needed_bytes: int, given_bytes: int, remedy: str = "") -> None:
-        super().__init__(needed_bytes, given_bytes, remedy)
+    def __init__(self, needed_bytes: int, given_bytes: int, remedy: str = "", reason: str = "") -> None:
+        super().__init__(needed_bytes, given_bytes, remedy, reason)
         self.needed_bytes = needed_bytes
         self.given_bytes = given_bytes
         self.remedy = remedy
+        self.reason = reason
 
     def __str__(self) -> str:
         needed = -(-self.needed_bytes // (1 << 20))
         given = self.given_bytes / (1 << 20)
         remedy = f", or {self.remedy}" if self.remedy else ""
-        return f'memory of {given:.1f} MiB is too small: give memory="{needed}MiB"{remedy}'
+        reason = f" ({self.reason})" if self.reason else ""
+        return f'memory of {given:.1f} MiB is too small{reason}: give memory="{needed}MiB"{remedy}'
 
 
 class StageFailed(BrimError):

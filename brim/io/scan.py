@@ -77,6 +77,15 @@ class Scan:
     def window_bytes(self, batch_bytes: int) -> int:  # noqa: ARG002 - reading ahead is on loan from the pool
         return 0
 
+    @property
+    def reserve_bytes(self) -> int:
+        """What the first unit is known to take alone, from the reserve for what does not fit into a floor."""
+        return int(getattr(self.reader, "alone_bytes", 0))
+
+    @property
+    def reserve_reason(self) -> str:
+        return str(getattr(self.reader, "alone_reason", ""))
+
     def floor_bytes(self, batch_bytes: int) -> int:
         """A decoded batch, which an estimate may double, the piece cut from it, and the decoder."""
         return 3 * batch_bytes + self.reader.decoder_bytes

@@ -293,6 +293,18 @@ class Operator(Protocol):
         """Read the inboxes to their end, or return early when enough has been read."""
 
 
+@runtime_checkable
+class NeedsReserve(Protocol):
+    """An operator that knows before it runs that it will take from the oversize reserve."""
+
+    @property
+    def reserve_bytes(self) -> int: ...
+
+    @property
+    def reserve_reason(self) -> str:
+        """What takes so much, for people."""
+
+
 class Kernel(Protocol):
     """The part of an operator that only computes: no awaiting, no clock, no I/O, no logging, no borrowing."""
 

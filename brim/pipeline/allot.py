@@ -5,7 +5,8 @@
 - *base*: worker processes with what they have constructed, and the modules a plan imports.
 - *pad*: what no ledger sees: fragmentation, Python objects, sockets.
 - *floors*: one batch an edge, one in the consumer's hand, and what each stage says it holds. At most half of the share.
-- *oversize*: what single rows larger than a batch may take beyond it, one after another.
+- *oversize*: what single rows larger than a batch may take beyond it, one after another. A quarter of the ledger, and
+  at least what a stage is known to need (`reserve_bytes`: a large page of a file), or the plan is refused.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 
 from brim.errors import BudgetTooSmall
 from brim.limits import BATCH_BYTES_MAX, BATCH_BYTES_MIN
-from brim.operators.protocol import Operator
+from brim.operators.protocol import NeedsReserve, Operator
 from brim.pipeline.plan import Allotment
 from brim.sizes import KIB, MIB
 
@@ -54,8 +55,10 @@ def allot(
     share = ledger // runs
     unit = _floor_unit(operators, share, batch_bytes)
     floors = floors_of(operators, unit)
-    if floors > share // 2:
-        raise BudgetTooSmall(_needed(floors, base, runs), memory, remedy)
+    reserve, reason = _reserve(operators)
+    if floors > share // 2 or oversize < reserve:
+        needed = _needed(max(2 * floors * runs, OVERSIZE_SHARE * reserve), base)
+        raise BudgetTooSmall(needed, memory, remedy, reason if oversize < reserve else "")
     return Allotment(
         given=memory,
         base=base,
@@ -80,8 +83,14 @@ def _floor_unit(operators: Sequence[Operator], share: int, batch_bytes: int | No
     return low * STEP
 
 
-def _needed(floors: int, base: int, runs: int) -> int:
-    """A memory that fits `floors` into half of one share, rounded up to a whole MiB, with a margin."""
-    without_pad = base + 2 * floors * runs + MARGIN
+def _reserve(operators: Sequence[Operator]) -> tuple[int, str]:
+    """The most that a stage is known to need of the oversize reserve, and what for."""
+    known = [operator for operator in operators if isinstance(operator, NeedsReserve)]
+    return max(((operator.reserve_bytes, operator.reserve_reason) for operator in known), default=(0, ""))
+
+
+def _needed(ledger: int, base: int) -> int:
+    """A memory that leaves so large a ledger, rounded up to a whole MiB, with a margin."""
+    without_pad = base + ledger + MARGIN
     memory = max(without_pad + PAD_MIN, without_pad * PAD_SHARE // (PAD_SHARE - 1) + MARGIN)
     return -(-memory // MIB) * MIB

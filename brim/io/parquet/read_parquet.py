@@ -40,7 +40,7 @@ from brim.io.source import OnError
 from brim.operators.coalesce import Coalesce
 from brim.operators.expressions.tree import Tree
 from brim.operators.protocol import Operator
-from brim.sizes import MIB
+from brim.sizes import MIB, format_size
 
 NAME = "read_parquet"
 SUFFIXES = (".parquet", ".parq", ".pq")
@@ -84,7 +84,7 @@ class ParquetSource:
         whole: all columns there are, those of Hive folders last.
         parts: the columns of Hive folders.
         columns: those that are selected.
-        pages: what the floor pays of each column's decoder, told from the first row group.
+        pages: what decoding each column holds, told from the first row group.
         windows_bytes: what an open file holds of its object, where files are in an object store.
     """
 
@@ -123,9 +123,26 @@ class ParquetSource:
 
     @property
     def decoder_bytes(self) -> int:
+        return sum(min(_FLOOR_BYTES, size) for size in self._column_bytes) + self.windows_bytes
+
+    @property
+    def alone_bytes(self) -> int:
+        """What the first row group takes beyond that."""
+        return sum(max(0, size - _FLOOR_BYTES) for size in self._column_bytes)
+
+    @property
+    def alone_reason(self) -> str:
+        """Where that is."""
+        if isinstance(self.files, LaterFiles) or not self.alone_bytes:
+            return ""
+        largest = max(zip(self._column_bytes, self.stored_columns, strict=True))[1]
+        takes = f"whose pages are decoded whole, takes {format_size(self.alone_bytes)} alone"
+        return f"{self.files[0].path}, row group 0, column {largest!r}, {takes}"
+
+    @property
+    def _column_bytes(self) -> list[int]:
         known = dict(self.pages)
-        pages = sum(known.get(name, 2 * PAGE_BYTES + BUFFER_BYTES) for name in self.stored_columns)
-        return pages + self.windows_bytes
+        return [known.get(name, 2 * PAGE_BYTES + BUFFER_BYTES) for name in self.stored_columns]
 
     @property
     def one_by_one(self) -> bool:
@@ -252,7 +269,7 @@ def _page_bytes(opened: Footer) -> Iterator[tuple[str, int]]:
         for name in opened.schema.names:
             if opened.footer.num_row_groups:
                 leaves = opened.leaves([name])
-                yield name, min(_FLOOR_BYTES, decoded_size(opened.group(0, leaves), leaves, file).decoder_bytes)
+                yield name, decoded_size(opened.group(0, leaves), leaves, file).decoder_bytes
             else:
                 yield name, 0
 

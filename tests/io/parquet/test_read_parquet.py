@@ -296,13 +296,26 @@ def test_pages_that_never_fit_name_their_row_group_and_column(tmp_path):
     body = [os.urandom(2_000_000) for _ in range(30)]
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"id": range(30), "body": body}), path)
+    with pytest.raises(brim.BudgetTooSmall) as refused:
+        brim.read_parquet(path).collect_blocking(memory="128MiB")
+    assert f"{path}, row group 0, column 'body', whose pages are decoded whole, takes 1" in str(refused.value)
+    assert 680 * MIB < refused.value.needed_bytes < 760 * MIB  # four times compressed, decompressed, copied, and a row
+    assert brim.read_parquet(path).run_blocking(memory=refused.value.needed_bytes).rows == 30
+    assert brim.read_parquet(path, columns=["id"]).collect_blocking(memory="128MiB").num_rows == 30
+
+
+def test_pages_of_a_later_row_group_that_never_fit_name_it(tmp_path):
+    path = tmp_path / "a.parquet"
+    schema = pa.schema([("id", pa.int64()), ("body", pa.binary())])
+    with pq.ParquetWriter(path, schema) as writer:
+        writer.write_table(pa.table({"id": [0], "body": [b"small"]}, schema))
+        writer.write_table(pa.table({"id": range(30), "body": [os.urandom(2_000_000) for _ in range(30)]}, schema))
     with pytest.raises(brim.StageFailed) as failed:
         brim.read_parquet(path).collect_blocking(memory="128MiB")
     cause = failed.value.__cause__
     assert isinstance(cause, RowTooLarge)
-    assert f"{path}, row group 0, column 'body', whose pages are decoded whole" in str(cause)
+    assert f"{path}, row group 1, column 'body', whose pages are decoded whole" in str(cause)
     assert 170_000_000 < cause.needed_bytes < 190_000_000  # compressed, decompressed, copied, and a row
-    assert brim.read_parquet(path, columns=["id"]).collect_blocking(memory="128MiB").num_rows == 30
 
 
 def test_large_pages_are_lent_for_and_pass_where_they_fit(tmp_path):
