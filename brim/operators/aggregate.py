@@ -16,11 +16,17 @@ from typing import Any
 import pyarrow as pa
 
 from brim.errors import ExpressionFailed
-from brim.operators.expressions.aggregates import AggregateSpec, State, aggregate_spec
+from brim.operators.expressions.aggregates import SMALL_STATES, AggregateSpec, State, aggregate_spec
 from brim.operators.expressions.cast import cast
 from brim.operators.expressions.evaluate import evaluate, infer
 from brim.operators.expressions.function import plain
 from brim.operators.expressions.tree import Aggregate, Column, Tree, describe, transform, walk
+
+
+def folds(expressions: tuple[tuple[str, Tree], ...]) -> bool:
+    """Whether all aggregates keep a few numbers or one value, so that states of many batches weigh nothing."""
+    nodes = [node for _, tree in expressions for node in walk(tree)]
+    return all(node.function in SMALL_STATES for node in nodes if isinstance(node, Aggregate))
 
 
 @dataclass(slots=True)
@@ -36,9 +42,21 @@ class AggregateAll:
         self._parts = [_Part.of(aggregate, self.schema) for aggregate in dict.fromkeys(aggregates)]
 
     def push(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - no output yet
-        for part in self._parts:
-            part.take(batch)
+        self.merge(self.states(batch))
         return iter(())
+
+    def states(self, batch: pa.RecordBatch) -> list[State]:
+        """The state of each aggregate over `batch` alone; nothing of this kernel changes."""
+        return [part.state_of(batch) for part in self._parts]
+
+    def merged(self, left: list[State], right: list[State]) -> list[State]:
+        """The states of the rows of `left` followed by those of `right`; both may be used up."""
+        return [part.spec.merge(*states) for part, *states in zip(self._parts, left, right, strict=True)]
+
+    def merge(self, states: list[State]) -> None:
+        """Take rows whose states are known."""
+        for part, state in zip(self._parts, states, strict=True):
+            part.state = part.spec.merge(part.state, state)
 
     def finish(self, piece_bytes: int) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - one row is never cut
         results = pa.RecordBatch.from_arrays([part.result() for part in self._parts], names=self._names())
@@ -72,10 +90,10 @@ class _Part:
         spec = aggregate_spec(aggregate, kind)
         return cls(aggregate, spec, spec.partial(pa.nulls(0, kind)))
 
-    def take(self, batch: pa.RecordBatch) -> None:
+    def state_of(self, batch: pa.RecordBatch) -> State:
         argument = self.aggregate.argument
         values = pa.nulls(batch.num_rows) if argument is None else plain(evaluate(argument, batch))
-        self.state = self.spec.merge(self.state, self.spec.partial(values))
+        return self.spec.partial(values)
 
     def result(self) -> pa.Array:
         try:

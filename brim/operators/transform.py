@@ -56,11 +56,11 @@ class Transform:
     async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
         (inbox,) = inboxes
         kernel, several = self.open_kernel(), stage.threads.count if self.stateless else 1
-        if isinstance(kernel, ForeseeingKernel):
-            kernel = kernel.within(stage.memory.row_limit)
+        foreseeing = kernel.within(stage.memory.row_limit) if isinstance(kernel, ForeseeingKernel) else None
+        kernel = foreseeing or kernel
         work_limit = max(stage.batch_bytes, stage.memory.work_limit // stage.threads.count)
         small = min(SMALL_BYTES, stage.batch_bytes // SMALL_SHARE) if self.joins else 0
-        bridge = _Bridge(kernel, outbox, stage, Inflation(stage.batch_bytes, work_limit), small)
+        bridge = _Bridge(kernel, foreseeing, outbox, stage, Inflation(stage.batch_bytes, work_limit), small)
         async with Ordered(several, bridge.make_first, bridge.send) as window:
             async for batch in inbox:
                 await bridge.push(bridge.joined(batch, inbox), window)
@@ -74,6 +74,7 @@ class _Bridge:
     """One run of a kernel."""
 
     kernel: Kernel
+    foreseeing: ForeseeingKernel | None  # the same, asked once: such a check of a protocol is slow
     outbox: Outbox
     stage: Stage
     inflation: Inflation
@@ -106,6 +107,7 @@ class _Bridge:
                 call.loan.repay()
                 window.leave()
                 continue
+            call.pieces = self._joining(call.measured(self.kernel.push(part, self.stage.batch_bytes)))
             start += part.num_rows
             self.rows += part.num_rows
             window.add(call)
@@ -115,7 +117,8 @@ class _Bridge:
                 return
 
     async def finish(self, window: Ordered[_Call]) -> None:
-        """Ask the kernel for what is left."""
+        """Ask the kernel for what is left, when all calls have ended."""
+        await window.idle()
         await window.slot()
         call = _Call(0, 0, self.rows, None)
         call.pieces = self._joining(self.kernel.finish(self.stage.batch_bytes))
@@ -123,13 +126,13 @@ class _Bridge:
 
     async def _part(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Foreseen | None]:
         """The first rows of `batch` that a call should get, and what they will take, where that can be known."""
-        if not isinstance(self.kernel, ForeseeingKernel):
-            return self.inflation.first(batch), None
         part = self.inflation.first(batch)
-        foreseen = await self.stage.threads.run(self.kernel.foresee, part)
+        if self.foreseeing is None:
+            return part, None
+        foreseen = await self.stage.threads.run(self.foreseeing.foresee, part)
         while part.num_rows > 1 and foreseen.made_bytes > 2 * self.stage.batch_bytes:
             part = part.slice(0, max(1, part.num_rows * self.stage.batch_bytes // foreseen.made_bytes))
-            foreseen = await self.stage.threads.run(self.kernel.foresee, part)
+            foreseen = await self.stage.threads.run(self.foreseeing.foresee, part)
         return part, foreseen
 
     async def _call(self, part: pa.RecordBatch, foreseen: Foreseen | None, pays: int) -> _Call:
@@ -137,11 +140,10 @@ class _Bridge:
         read = part.nbytes
         made, work = self.inflation.output_bytes(read), self.inflation.work_bytes(read)
         if foreseen is not None:
-            made, work = foreseen.held_bytes(self.stage.batch_bytes), 0
+            made = foreseen.held_bytes(self.stage.batch_bytes)
+            work = max(0, work - made)
         loan = await self.stage.memory.ahead(pays + made)
-        call = _Call(read, part.num_rows, self.rows, loan, pays, made, work)
-        call.pieces = self._joining(call.measured(self.kernel.push(part, self.stage.batch_bytes)))
-        return call
+        return _Call(read, part.num_rows, self.rows, loan, pays, made, work)
 
     def _joining(self, pieces: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """`pieces`, none of which pins much more than itself, small ones joined."""

@@ -9,7 +9,7 @@ from brim.errors import PlanError
 from brim.io.dead_letters import DeadLetterFolder
 from brim.io.source import Source
 from brim.limits import Limits
-from brim.operators.aggregate import AggregateAll
+from brim.operators.aggregate import AggregateAll, folds
 from brim.operators.concat import Concat as ConcatOperator
 from brim.operators.decompress import Decompress, DecompressColumn
 from brim.operators.downloads.download import Download, DownloadColumn
@@ -30,7 +30,7 @@ from brim.operators.user_functions.map_arrays import MapArrays
 from brim.operators.user_functions.map_batches import MapBatches as MapBatchesOperator
 from brim.operators.user_functions.map_rows import MapRows
 from brim.operators.user_functions.user_function import UserFunction
-from brim.pipeline.fuse import Fused
+from brim.pipeline.fuse import Aggregation, Fused
 from brim.pipeline.nodes import (
     Aggregate,
     ApplyStep,
@@ -107,6 +107,8 @@ def _operator(node: Node, limits: Limits) -> Operator:
         case Unpivot(on=on, index=index, variable_name=variable, value_name=value):
             return _stateless(UnpivotKernel(on, index, variable, value))
         case Aggregate(expressions=expressions, input=below):
+            if folds(expressions):
+                return Transform(Fused((), Aggregation(expressions, below.schema)), stateless=True)
             return Transform(_Open(AggregateAll, expressions, below.schema))
         case MapBatches(function=function, schema=schema):
             return MapBatchesOperator(function, schema, _dead_letters(function))

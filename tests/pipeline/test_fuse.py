@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inline import run_inline
 
 import brim
 from brim import col
+from brim.errors import RowTooLarge
 from brim.limits import Limits
 from brim.pipeline.fuse import Fused, fuse
 from brim.pipeline.lower import lower
 from brim.pipeline.planner import optimize
-from brim.sizes import KIB
+from brim.sizes import KIB, MIB
 
 STEPS = {
     "filter": lambda p: p.filter(col("id") % 3 != 0),
@@ -103,3 +107,59 @@ def test_texts_that_somebody_else_reads_are_not_cut():
     read = brim.from_pylist(TEXTS).select(w=col("text").str.split(" "), n=col("text").str.len_chars()).explode("w")
     stage = fuse(_stages(read))[-1]
     assert [type(kernel).__name__ for kernel in stage.operator.open_kernel().kernels] == ["Project", "Explode"]
+
+
+PACKED = pa.table({"id": range(20), "body": [gzip.compress(b"x" * (number * 40_000)) for number in range(20)]})
+UNPACKED = col("body").bin.decompress("gzip")
+
+
+def _fused_names(pipeline):
+    return [stage.name for stage in fuse(lower(optimize(pipeline.node), Limits()))][1:]
+
+
+def test_what_keeps_but_numbers_of_large_values_runs_where_they_are_unpacked():
+    read = brim.from_arrow(PACKED)
+    sizes = read.select("id", size=UNPACKED.bin.size())
+    assert _fused_names(sizes) == ["decompress.gzip+select"]
+    assert _fused_names(sizes.filter(col("size") > 1)) == ["decompress.gzip+select+filter"]
+    assert _fused_names(sizes.agg(col("size").sum())) == ["decompress.gzip+select+agg"]
+    assert _fused_names(read.agg(n=UNPACKED.bin.size().sum())) == ["decompress.gzip+agg"]
+
+
+def test_what_keeps_large_values_stays_by_itself():
+    read = brim.from_arrow(PACKED)
+    assert _fused_names(read.select("id", value=UNPACKED)) == ["decompress.gzip"]
+    assert _fused_names(read.select("id", text=UNPACKED.cast(pa.string()))) == ["decompress.gzip", "select"]
+    assert _fused_names(read.select("id", UNPACKED.alias("a"), size=UNPACKED.bin.size())) == ["decompress.gzip", "select"]  # fmt: skip
+
+
+def test_unpacked_values_whose_sizes_are_kept_give_the_same_rows():
+    sizes = brim.from_arrow(PACKED).select("id", size=UNPACKED.bin.size()).filter(col("size") > 40_000)
+    expected = [{"id": number, "size": 40_000 * number} for number in range(2, 20)]
+    assert run_inline(optimize(sizes.node), batch_bytes=64 * KIB).to_pylist() == expected
+    total = optimize(sizes.agg(col("size").sum(), n=col("id").count()).node)
+    assert run_inline(total, batch_bytes=64 * KIB).to_pylist() == [{"size": 40_000 * sum(range(2, 20)), "n": 18}]
+
+
+def test_a_chain_that_unpacks_foresees_what_unpacking_takes():
+    (stage,) = fuse(lower(optimize(brim.from_arrow(PACKED).select(n=UNPACKED.bin.size()).node), Limits()))[1:]
+    kernel = stage.operator.open_kernel()
+    batch = PACKED.to_batches()[0].select(["body"])
+    held = kernel.foresee(batch).held_bytes(MIB)
+    assert MIB <= held - kernel.head.foresee(batch).work_bytes < MIB + batch.nbytes + 32 * batch.num_rows
+
+
+def test_a_row_that_may_not_be_unpacked_is_refused_in_a_chain_too():
+    (stage,) = fuse(lower(optimize(brim.from_arrow(PACKED).select(n=UNPACKED.bin.size()).node), Limits()))[1:]
+    kernel = stage.operator.open_kernel().within(MIB + 100 * KIB)
+    with pytest.raises(RowTooLarge, match="body, row 3 of its batch"):
+        list(kernel.push(PACKED.to_batches()[0].select(["body"]), MIB))
+
+
+def test_aggregates_run_in_the_stage_before_them_and_see_all_rows():
+    words = brim.from_pylist(TEXTS).select(w=col("text").str.split(" ")).explode("w").filter(col("w") != "")
+    counted = words.agg(n=col("w").count(), first=col("w").first(), top=col("w").max())
+    assert _fused_names(counted) == ["select+explode+filter+agg"]
+    expected = [{"n": 6 * 3000 * 3, "first": "word", "top": "word"}]
+    assert run_inline(optimize(counted.node), batch_bytes=16 * KIB).to_pylist() == expected
+    assert _fused_names(words.agg(col("w").count_distinct())) == ["select+explode+filter", "agg"]

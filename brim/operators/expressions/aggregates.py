@@ -314,6 +314,9 @@ AGGREGATES: dict[str, tuple[str, Callable[..., AggregateSpec]]] = {
 }
 """What each aggregate takes, in words, and its specification for a type of values."""
 
+SMALL_STATES = frozenset(AGGREGATES) - {"count_distinct", "list"}
+"""The aggregates whose state is a few numbers or one value, whatever they have met."""
+
 
 def aggregate_spec(aggregate: Aggregate, of: pa.DataType) -> AggregateSpec:
     """The specification of `aggregate` over values of type `of`, or an error of pyarrow's or a `TypeError`."""
