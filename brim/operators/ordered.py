@@ -59,6 +59,11 @@ class Ordered(Generic[T]):
         self._added.set()
         return await self._tasks.__aexit__(kind, error, trace)
 
+    @property
+    def left(self) -> list[T]:
+        """Items that were added and are not sent: after the block, those that an error or a cancellation left."""
+        return [place.item for place in self._line]
+
     async def slot(self) -> None:
         """Wait until one more item may be added."""
         await self._slots.acquire()

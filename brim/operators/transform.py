@@ -12,7 +12,7 @@ Fails    with what the kernel raises; a row's place in its batch becomes its pla
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -61,12 +61,17 @@ class Transform:
         work_limit = max(stage.batch_bytes, stage.memory.work_limit // stage.threads.count)
         small = min(SMALL_BYTES, stage.batch_bytes // SMALL_SHARE) if self.joins else 0
         bridge = _Bridge(kernel, foreseeing, outbox, stage, Inflation(stage.batch_bytes, work_limit), small)
-        async with Ordered(several, bridge.make_first, bridge.send) as window:
-            async for batch in inbox:
-                await bridge.push(bridge.joined(batch, inbox), window)
-                if getattr(kernel, "done", False):
-                    return
-            await bridge.finish(window)
+        window = Ordered(several, bridge.make_first, bridge.send)
+        try:
+            async with window:
+                async for batch in inbox:
+                    await bridge.push(bridge.joined(batch, inbox), window)
+                    if getattr(kernel, "done", False):
+                        return
+                await bridge.finish(window)
+        finally:
+            for call in window.left:
+                call.close()
 
 
 @dataclass(eq=False, slots=True)
@@ -145,12 +150,14 @@ class _Bridge:
         loan = await self.stage.memory.ahead(pays + made)
         return _Call(read, part.num_rows, self.rows, loan, pays, made, work)
 
-    def _joining(self, pieces: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def _joining(self, pieces: Iterator[pa.RecordBatch]) -> Generator[pa.RecordBatch, None, None]:
         """`pieces`, none of which pins much more than itself, small ones joined."""
         joined = Coalesce(self.small_bytes)
         for piece in pieces:
             if piece.num_rows:
-                yield from joined.push(owned(piece), self.stage.batch_bytes)
+                own = joined.push(owned(piece), self.stage.batch_bytes)
+                del piece  # sent and dropped, it must not lie beside the next one in the making
+                yield from own
         yield from joined.finish(self.stage.batch_bytes)
 
     async def make_first(self, call: _Call) -> None:
@@ -214,8 +221,13 @@ class _Call:
     made_bytes: int = 0
     took_bytes: int = 0
     ended: bool = False
-    pieces: Iterator[pa.RecordBatch] = field(default_factory=lambda: iter(()))
+    pieces: Generator[pa.RecordBatch, None, None] = field(init=False)
     ready: deque[pa.RecordBatch] = field(default_factory=deque)
+
+    def close(self) -> None:
+        """Let go of everything now, and not when the garbage collector finds it: the loan is about to be repaid."""
+        self.pieces.close()
+        self.ready.clear()
 
     def draw(self) -> None:
         """Make a piece, and more of them as long as they should fit into what was lent for the output."""

@@ -103,7 +103,9 @@ class ByteQueue:
         if not batch.num_rows:
             await anyio.lowlevel.checkpoint()
         elif size > self.batch_bytes:
-            await self._send_oversize(batch, size)
+            sending = self._send_oversize(batch, size)
+            del batch  # once on disk, no frame may keep it in memory
+            await sending
         elif self.send_nowait(batch, size):
             await anyio.lowlevel.checkpoint()
         else:
@@ -144,7 +146,9 @@ class ByteQueue:
 
     async def _send_oversize(self, batch: pa.RecordBatch, size: int) -> None:
         """Queue a parcel once the queue is empty; a stage that holds the reserve itself does not wait for that."""
-        parcel = await self.oversize.wrap(batch, size - self.batch_bytes, self.writer)
+        wrapping = self.oversize.wrap(batch, size - self.batch_bytes, self.writer)
+        del batch
+        parcel = await wrapping
         try:
             with self.writer.clock.waiting(Waits.ROOM):
                 while self._entries and not self.reader_gone and not self.writer.oversize:

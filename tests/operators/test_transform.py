@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import anyio
@@ -102,6 +105,80 @@ def test_a_piece_is_made_only_when_the_one_before_has_been_sent():
 
     anyio.run(main)
     assert seen == [1, 2, 3, 4, 5]
+
+
+def test_a_piece_that_was_sent_and_dropped_does_not_lie_beside_the_next_one_in_the_making():
+    made, alive = [], []
+
+    class Watched:
+        def push(self, batch, piece_bytes):
+            for _ in range(4):
+                alive.append(sum(piece() is not None for piece in made))
+                piece = pa.concat_batches([batch])
+                made.append(weakref.ref(piece))
+                yield piece
+                del piece
+
+        def finish(self, piece_bytes):
+            return iter(())
+
+    class Dropped:
+        async def send(self, batch):
+            await anyio.lowlevel.checkpoint()
+
+    async def main():
+        await Transform(Watched).run([Feed([wide()])], Dropped(), FakeStage(batch_bytes=1000))
+
+    anyio.run(main)
+    assert alive == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("end", ["fails", "cancelled"])
+def test_calls_that_are_left_in_the_middle_keep_no_batch(end):
+    """Not until the garbage collector comes by: their loans are repaid at once."""
+    made, ended = [], []
+
+    class Watched:
+        def push(self, batch, piece_bytes):
+            try:
+                for _ in range(4):
+                    piece = pa.concat_batches([batch])
+                    made.append(weakref.ref(piece))
+                    yield piece
+                    del piece
+            finally:
+                ended.append(1)
+
+        def finish(self, piece_bytes):
+            return iter(())
+
+    class Stuck:
+        async def send(self, batch):
+            del batch
+            await anyio.wait_all_tasks_blocked()
+            if end == "fails":
+                raise ValueError
+            scope.cancel()
+            await anyio.sleep_forever()
+
+    async def main():
+        stage = FakeStage(threads=InlineThreads(3), batch_bytes=1000)
+        with suppress(ExceptionGroup):
+            await Transform(Watched, stateless=True).run([Feed([wide()] * 3)], Stuck(), stage)
+
+    async def cancelled():
+        nonlocal scope
+        with anyio.CancelScope() as scope:
+            await main()
+
+    scope = None
+    gc.disable()
+    try:
+        anyio.run(cancelled)
+        assert (len(made), len(ended)) == (3, 3)
+        assert [piece() for piece in made[1:]] == [None, None], "the first was on its way to the reader"
+    finally:
+        gc.enable()
 
 
 def test_a_call_behind_the_head_makes_what_its_loan_pays_for():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import anyio
 import pytest
 import simulation as sim
@@ -123,6 +125,32 @@ def test_an_oversize_batch_arrives_whole_from_memory_and_from_disk():
         return got.equals(large), queue.ledger.used
 
     assert run_virtual(main) == (True, 0)
+
+
+def test_a_batch_written_to_disk_is_not_kept_in_memory_by_who_waits_for_room():
+    async def main():
+        queue, other = _queue(oversize=20_000), StageState("other", "", 0, StageClock(LoopClock().now), lambda *_: None)
+        await queue.oversize.lend(20_000, other)
+        await queue.send(sim.rows(30))
+        made = []
+
+        def large():
+            batch = sim.wide(7, 9_000)
+            made.append(weakref.ref(batch))
+            return batch
+
+        async def send():
+            await queue.send(large())
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(send)
+            await anyio.sleep(1)
+            assert queue.writer.clock.state == Waits.ROOM
+            assert [len(queue.oversize.spill.files), made[0]()] == [1, None]
+            await anext(queue)
+        queue.close_reader()
+
+    run_virtual(main)
 
 
 def test_times_and_statistics_are_the_queues():

@@ -269,4 +269,6 @@ class _Run:
         if not source.left:
             self.input_bytes -= source.weight
         self.lender.change()
-        await outbox.send(batch)
+        sending = outbox.send(batch)
+        del batch  # once on disk, no frame may keep it in memory
+        await sending
