@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from brim.errors import BrimError, UdfContractError, UdfError, WorkerDied
-from brim.events import Retried
+from brim.events import Resource, Retried
 from brim.operators.protocol import Stage
 from brim.operators.user_functions.user_function import UserFunction
 
@@ -29,4 +29,5 @@ async def wait_to_try_again(function: UserFunction, attempt: int, reason: str, s
     """Tell of it, and wait."""
     wait_s = wait_before(attempt, stage.random)
     stage.tell(Retried(function.name, attempt, wait_s, reason))
-    await stage.clock.sleep(wait_s)
+    with stage.waiting(Resource.WORKERS):
+        await stage.clock.sleep(wait_s)

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from brim import errors
 from brim.errors import UdfError, WorkerDied
+from brim.events import Resource
 from brim.operators.protocol import Call, Caller, Stage
 from brim.operators.user_functions.attempts import may_try_again, wait_to_try_again
 from brim.operators.user_functions.blame import Blame
@@ -129,7 +130,8 @@ class Judge:
         """Wait until one more call may begin, or `rows` more of a row function."""
         if self.bucket is not None:
             calls = rows if self.function.kind == "row" else 1
-            await self.stage.clock.sleep(self.bucket.take(self.stage.clock.now(), calls))
+            with self.stage.waiting(Resource.WORKERS):
+                await self.stage.clock.sleep(self.bucket.take(self.stage.clock.now(), calls))
 
     def _placed(self, error: UdfError | WorkerDied, first_row: int, rows: int) -> UdfError | WorkerDied:
         where = f"row {first_row:,}" if rows == 1 else f"rows {first_row:,} to {first_row + rows - 1:,}"
