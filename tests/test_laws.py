@@ -18,6 +18,7 @@ ONCE_BROKEN = {
     540: "a pool cut below what was lent ahead left a stage waiting to compute for ever",
     4301: "batches larger than a floor lay behind the head of a queue with a loan for their excess only",
     55194: "waiting to try a call again was taken for a stall",
+    501100: "a batch written to disk stayed in the frames of the stage that waited for room behind it",
     1075: "writing down the batch of a stage that had ended was taken for a stall",
 }
 
