@@ -15,7 +15,7 @@ from typing import Any, Self
 import anyio
 import pyarrow as pa
 
-from brim.operators.protocol import ReaderGone
+from brim.operators.protocol import Loan, ReaderGone
 from brim.sizes import MIB
 
 
@@ -47,7 +47,9 @@ class Collected:
     batches: list[pa.RecordBatch] = field(default_factory=list)
     limit: int | None = None
 
-    async def send(self, batch: pa.RecordBatch) -> None:
+    async def send(self, batch: pa.RecordBatch, loan: Loan | None = None) -> None:
+        if loan is not None:
+            loan.repay()
         await anyio.lowlevel.checkpoint()
         if self.limit is not None and len(self.batches) >= self.limit:
             raise ReaderGone

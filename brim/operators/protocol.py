@@ -47,9 +47,11 @@ class Inbox(Protocol):
 class Outbox(Protocol):
     """Where results go. One writer at a time."""
 
-    async def send(self, batch: pa.RecordBatch) -> None:
+    async def send(self, batch: pa.RecordBatch, loan: Loan | None = None) -> None:
         """Hand `batch` downstream; wait while there is no room for it.
 
+        `loan`, where there is one, has paid for the batch; it is the queue's from now on, who repays it when it is not
+        needed any more.
         Batches without rows are not sent on. Raises `ReaderGone` when nobody reads any more.
         """
 

@@ -21,9 +21,10 @@ import anyio
 import pyarrow as pa
 
 from brim.events import Waits
-from brim.operators.protocol import ReaderGone
+from brim.operators.protocol import Loan, ReaderGone
 from brim.pipeline.ledger import Kind, Ledger, Request
 from brim.pipeline.oversize import Oversize, Parcel
+from brim.pipeline.stage_memory import AheadLoan
 from brim.pipeline.stage_state import StageState
 from brim.sizes import held_bytes
 
@@ -97,13 +98,16 @@ class ByteQueue:
             held_bytes=held_bytes,
         )
 
-    async def send(self, batch: pa.RecordBatch) -> None:
-        """Hand `batch` to the reader; wait while there is no room for it."""
+    async def send(self, batch: pa.RecordBatch, loan: Loan | None = None) -> None:
+        """Hand `batch` to the reader; wait while there is no room for it. A large one keeps the `loan` that paid."""
         size = held_bytes(batch)
+        if loan is not None and not (size > self.batch_bytes and _travels(loan, size - self.batch_bytes)):
+            loan.repay()
+            loan = None
         if not batch.num_rows:
             await anyio.lowlevel.checkpoint()
         elif size > self.batch_bytes:
-            sending = self._send_oversize(batch, size)
+            sending = self._send_oversize(batch, size, loan)
             del batch  # once on disk, no frame may keep it in memory
             await sending
         elif self.send_nowait(batch, size):
@@ -144,9 +148,9 @@ class ByteQueue:
             finally:
                 self.ledger.withdraw(request)
 
-    async def _send_oversize(self, batch: pa.RecordBatch, size: int) -> None:
+    async def _send_oversize(self, batch: pa.RecordBatch, size: int, loan: Loan | None = None) -> None:
         """Queue a parcel once the queue is empty; a stage that holds the reserve itself does not wait for that."""
-        wrapping = self.oversize.wrap(batch, size - self.batch_bytes, self.writer)
+        wrapping = self.oversize.wrap(batch, size - self.batch_bytes, self.writer, loan)
         del batch
         parcel = await wrapping
         try:
@@ -256,3 +260,7 @@ class ByteQueue:
                 self.ledger.repay(Kind.AHEAD, entry.lent)
         self._room.set()
         self._arrived.set()
+
+
+def _travels(loan: Loan, least: int) -> bool:
+    return isinstance(loan, AheadLoan) and loan.travel(least)

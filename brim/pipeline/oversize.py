@@ -24,7 +24,7 @@ from brim.arrow_pool import arrow_pool
 from brim.errors import RowTooLarge
 from brim.events import Resource, Spilled, Waits
 from brim.io.spill_folder import disk_errors
-from brim.operators.protocol import SpillSpace, Threads
+from brim.operators.protocol import Loan, SpillSpace, Threads
 from brim.pipeline.ledger import Kind, Ledger, Request
 from brim.pipeline.stage_state import StageState
 
@@ -58,11 +58,16 @@ class Oversize:
         finally:
             del self.waiting_for_room[ring]
 
-    async def wrap(self, batch: pa.RecordBatch, excess: int, writer: StageState) -> Parcel:
-        """`batch` as a parcel, in memory when the reserve is free, else on disk; `excess` is what its floor lacks."""
+    async def wrap(self, batch: pa.RecordBatch, excess: int, writer: StageState, loan: Loan | None = None) -> Parcel:
+        """`batch` as a parcel, in memory when the reserve is free, else on disk; `excess` is what its floor lacks.
+
+        A `loan` that covers that already travels with the batch, and nothing more is asked for.
+        """
         if excess > self.ledger.oversize_limit:
+            if loan is not None:
+                loan.repay()
             raise RowTooLarge(writer.id, excess, self.ledger.oversize_limit)
-        parcel = Parcel(self, batch.num_rows, batch.schema, max(0, excess), writer, batch)
+        parcel = Parcel(self, batch.num_rows, batch.schema, max(0, excess), writer, batch, loan)
         try:
             await parcel.settle()
         except BaseException:
@@ -100,6 +105,7 @@ class Parcel:
     excess: int
     owner: StageState
     _batch: pa.RecordBatch | None
+    _loan: Loan | None = None
     _file: BinaryIO | None = None
     _lent: int = 0
     _ahead: int = 0
@@ -110,6 +116,8 @@ class Parcel:
     async def settle(self) -> None:
         """Come to rest: on the reserve when it is free, on what is lent ahead when there is that much, else on disk."""
         ledger = self.lane.ledger
+        if self._loan is not None:
+            return
         if self.excess and ledger.borrow(Kind.OVERSIZE, self.excess, self.owner.rank):
             self._lent = self.excess
             self.lane.at_rest.append(self)
@@ -124,6 +132,8 @@ class Parcel:
     async def lie_behind(self, floor: int) -> None:
         """Lie in a queue behind its head, whose `floor` it does not have: that much is lent ahead too, else to disk."""
         if self._batch is not None and self._moving is None:
+            spare = 0 if self._loan is None else self._loan.size - self.excess
+            floor = max(0, floor - spare)
             if self.lane.ledger.borrow(Kind.AHEAD, floor, self.owner.rank):
                 self._ahead += floor
             else:
@@ -200,6 +210,9 @@ class Parcel:
             self.lane.ledger.repay(Kind.OVERSIZE, lent)
         if ahead:
             self.lane.ledger.repay(Kind.AHEAD, ahead)
+        if self._loan is not None:
+            self._loan.repay()
+            self._loan = None
         if self._holder is not None:
             self._holder.oversize -= 1
             self._holder = None

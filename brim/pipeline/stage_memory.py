@@ -24,6 +24,7 @@ class StageMemory:
     window_bytes: int
     _window_used: int = 0
     _loans: set[AheadLoan | WorkLoan] = field(default_factory=set)
+    _travelling: set[AheadLoan] = field(default_factory=set)
     _line: anyio.Lock = field(default_factory=anyio.Lock)
     _window_changed: anyio.Event = field(default_factory=anyio.Event)
 
@@ -66,7 +67,7 @@ class StageMemory:
             loan.window += free
         elif self.ledger.borrow(Kind.AHEAD, missing, self.state.rank):
             loan.pool += missing
-        elif self._alone:
+        elif self._alone and not (self._travelling and missing > self.ledger.oversize_limit):
             await self._fill_from_reserve(loan, missing)
         else:
             self._window_changed = anyio.Event()
@@ -122,9 +123,12 @@ class StageMemory:
 
     def take_back(self, loan: AheadLoan) -> None:
         """Take an ahead loan's parts back, once."""
-        if loan not in self._loans:
+        if loan in self._loans:
+            self._loans.remove(loan)
+        elif loan in self._travelling:
+            self._travelling.remove(loan)
+        else:
             return
-        self._loans.remove(loan)
         self._window_used -= loan.window
         if loan.pool:
             self.ledger.repay(Kind.AHEAD, loan.pool)
@@ -132,6 +136,14 @@ class StageMemory:
             self.state.oversize -= 1
             self.ledger.repay(Kind.OVERSIZE, loan.reserve)
         self._window_changed.set()
+
+    def let_go(self, loan: AheadLoan) -> bool:
+        """Let `loan` leave the stage with a batch; not one of the oversize reserve, which somebody may wait for."""
+        if loan not in self._loans or loan.reserve:
+            return False
+        self._loans.remove(loan)
+        self._travelling.add(loan)
+        return True
 
     def settle(self, loan: AheadLoan, size: int) -> None:
         """Let `loan` be of `size` bytes, which are there: more is taken at once, less gives the pool's part back."""
@@ -180,6 +192,10 @@ class AheadLoan:
 
     def settle(self, size: int) -> None:
         self.memory.settle(self, size)
+
+    def travel(self, least: int) -> bool:
+        """Leave the stage with a batch that needs `least` bytes of it; say whether that may be."""
+        return self.size >= least and self.memory.let_go(self)
 
     def repay(self) -> None:
         self.memory.take_back(self)

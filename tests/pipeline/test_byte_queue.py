@@ -16,6 +16,7 @@ from brim.pipeline.byte_queue import ByteQueue
 from brim.pipeline.ledger import Kind, Ledger
 from brim.pipeline.oversize import Oversize
 from brim.pipeline.stage_clock import StageClock
+from brim.pipeline.stage_memory import StageMemory
 from brim.pipeline.stage_state import StageState
 from brim.sizes import held_bytes
 
@@ -151,6 +152,46 @@ def test_a_batch_written_to_disk_is_not_kept_in_memory_by_who_waits_for_room():
         queue.close_reader()
 
     run_virtual(main)
+
+
+def test_a_large_batch_keeps_the_loan_that_paid_for_it_until_its_reader_asks_again():
+    """Nothing goes to disk, though the reserve is taken and nothing more is lent ahead."""
+
+    async def main():
+        large = sim.rows(200)
+        size = held_bytes(large)
+        queue = _queue(pool=2 * size, oversize=size)
+        ledger, told = queue.ledger, []
+        queue.writer.on_fact = lambda *fact: told.append(fact)
+        memory = StageMemory(ledger, queue.oversize, queue.writer, 0)
+        assert ledger.borrow(Kind.OVERSIZE, size, 0)
+        loan = memory.try_ahead(size)
+        await queue.send(large, loan)
+        memory.close()
+        assert ledger.lent(Kind.AHEAD) == size
+        assert (await anext(queue)).equals(large)
+        assert ledger.lent(Kind.AHEAD) == size, "it is in the reader's hand"
+        queue.close_writer()
+        assert await anext(queue, None) is None
+        return ledger.lent(Kind.AHEAD), told
+
+    assert run_virtual(main) == (0, [])
+
+
+def test_a_loan_that_came_with_a_batch_is_repaid_where_the_floor_pays_and_where_the_reader_has_gone():
+    async def main():
+        large = sim.rows(200)
+        size = held_bytes(large)
+        queue = _queue(pool=4 * size, oversize=size)
+        memory = StageMemory(queue.ledger, queue.oversize, queue.writer, 0)
+        await queue.send(sim.rows(30), memory.try_ahead(BATCH))
+        assert queue.ledger.lent(Kind.AHEAD) == 0, "the head is free"
+        queue.close_reader()
+        with pytest.raises(ReaderGone):
+            await queue.send(large, memory.try_ahead(size))
+        return queue.ledger.lent(Kind.AHEAD)
+
+    assert run_virtual(main) == 0
 
 
 def test_times_and_statistics_are_the_queues():

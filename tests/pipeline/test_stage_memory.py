@@ -160,6 +160,53 @@ def test_work_is_granted_up_to_its_limit_and_waits_for_the_work_of_others():
     assert run_virtual(main) == (0, 0, 0)
 
 
+def test_a_loan_that_travels_outlives_its_stage_and_is_repaid_once():
+    async def main():
+        ledger, oversize = _world(pool=200)
+        memory = _memory(ledger, oversize, window=50)
+        loan = await memory.ahead(80)
+        assert not loan.travel(81), "it does not cover that"
+        assert loan.travel(80)
+        assert not loan.travel(80), "it has gone already"
+        memory.close()
+        assert _lent(ledger) == (30, 0, 0)
+        loan.repay()
+        loan.repay()
+        return _lent(ledger), memory.try_ahead(50).window
+
+    assert run_virtual(main) == ((0, 0, 0), 50)
+
+
+def test_a_loan_of_the_reserve_stays_with_its_stage():
+    async def main():
+        ledger, oversize = _world(reserve=100)
+        loan = await _memory(ledger, oversize).ahead(80)
+        return loan.travel(80), _lent(ledger)
+
+    assert run_virtual(main) == (False, (0, 0, 80))
+
+
+def test_a_row_that_fits_but_for_loans_that_travel_waits_for_them_and_is_not_refused():
+    async def main():
+        ledger, oversize = _world(reserve=100)
+        memory, got = _memory(ledger, oversize, window=50), []
+        away = await memory.ahead(50)
+        assert away.travel(50)
+
+        async def large():
+            got.append(await memory.ahead(140))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(large)
+            await anyio.sleep(1)
+            assert not got
+            away.repay()
+        (loan,) = got
+        return loan.window, loan.reserve
+
+    assert run_virtual(main) == (50, 90)
+
+
 def test_a_stage_that_ends_gives_back_what_it_still_holds():
     async def main():
         ledger, oversize = _world(pool=200, reserve=100)

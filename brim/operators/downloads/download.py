@@ -257,18 +257,19 @@ class _Run:
             self.lender.change()
 
     async def _flush(self, outbox: Outbox) -> None:
-        """Send the batch begun. Its floor pays for it from now on, or the queue's lane for oversize rows."""
+        """Send the batch begun. Its floor pays for it from now on; a single large body keeps its loan."""
         self.lender.flush_wanted = False
         rows = self.window.assembled
         if not rows:
             return
         batch = await self.stage.threads.run(build_batch, rows, self.operator.output, self.operator.schema)
+        loan = rows[0].part_with_loan() if len(rows) == 1 else None
         self.window.release()
         source = rows[0].source
         source.left -= len(rows)
         if not source.left:
             self.input_bytes -= source.weight
         self.lender.change()
-        sending = outbox.send(batch)
+        sending = outbox.send(batch, loan)
         del batch  # once on disk, no frame may keep it in memory
         await sending

@@ -130,6 +130,11 @@ class Row:
             self.spool.close()
             self.spool = None
 
+    def part_with_loan(self) -> Loan | None:
+        """The loan of the body, which goes on with it."""
+        loan, self.loan = self.loan, None
+        return loan
+
     def drop(self) -> None:
         """Let bytes and loan go."""
         self.memory = self.body = None

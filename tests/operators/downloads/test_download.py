@@ -30,7 +30,7 @@ from brim.io.transfers.stores import open_stores
 from brim.operators.downloads import fetch as module
 from brim.operators.downloads.connection_pace import START
 from brim.operators.downloads.download import Download, DownloadColumn
-from brim.operators.protocol import ReaderGone, TransferOptions
+from brim.operators.protocol import Loan, ReaderGone, TransferOptions
 from brim.pipeline.ledger import Kind, Ledger
 from brim.pipeline.oversize import Oversize
 from brim.pipeline.stage_clock import StageClock
@@ -302,9 +302,9 @@ def test_a_slow_reader_costs_hardly_any_request_twice(monkeypatch):
     monkeypatch.setattr(module, "IDLE_S", 0.01)
 
     class Slow(Collected):
-        async def send(self, batch: pa.RecordBatch) -> None:
+        async def send(self, batch: pa.RecordBatch, loan: Loan | None = None) -> None:
             await anyio.sleep(0.04)
-            await Collected.send(self, batch)
+            await Collected.send(self, batch, loan)
 
     async def scenario(server: FaultyServer, stage: FakeStage):
         urls = [server.put(f"{n}", body_of(n, 45 * KIB)) for n in range(100)]
@@ -596,10 +596,10 @@ class StrictMemory(FakeMemory):
 class SlowOutbox(Collected):
     turns: list[int] = field(default_factory=list)
 
-    async def send(self, batch: pa.RecordBatch) -> None:
+    async def send(self, batch: pa.RecordBatch, loan: Loan | None = None) -> None:
         for _ in range(self.turns.pop() if self.turns else 0):
             await anyio.lowlevel.checkpoint()
-        await Collected.send(self, batch)
+        await Collected.send(self, batch, loan)
 
 
 MADE = st.builds(

@@ -8,21 +8,25 @@ Rules of this file
   loop share because it is filled and emptied without a wait in between.
 - Nothing is read while nobody asked for it: the socket is paused and TCP holds the server back. A connection holds at
   most `HEAD_MOST` of its own, while a head comes, and `Scratch.size` of a body before it is asked for.
+- The kernel may receive `WIDE_BYTES` ahead while the memory that was given has room for them, else as much as the
+  dialler says.
 - It belongs to one event loop. A wait that is cancelled or has failed leaves it unusable: close it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import dataclass, field
 from typing import cast
 
 from brim.io.transfers.http1.failures import CUT, NOT_HTTP, AttemptFailed, Stale, no_answer, silent, too_slow
 from brim.io.transfers.http1.head import HEAD_MOST, Framing, Head, HeadReader
-from brim.sizes import KIB
+from brim.sizes import KIB, MIB
 
 HEAD_BYTES = 4 * KIB
 SCRATCH_BYTES = 64 * KIB
+WIDE_BYTES = 2 * MIB
 INTERIM_MOST = 8
 _END = b"\r\n\r\n"
 _LATER = 200
@@ -66,15 +70,17 @@ class Connection(asyncio.BufferedProtocol):
         "_target",
         "_timer",
         "_transport",
+        "_usual_bytes",
         "_waiter",
+        "_wide",
         "closed",
         "ended",
         "pooled_since",
         "served",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, scratch: Scratch) -> None:
-        self._loop, self._scratch = loop, scratch
+    def __init__(self, loop: asyncio.AbstractEventLoop, scratch: Scratch, receive_bytes: int) -> None:
+        self._loop, self._scratch, self._usual_bytes, self._wide = loop, scratch, receive_bytes, False
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -138,6 +144,7 @@ class Connection(asyncio.BufferedProtocol):
         try:
             self._take_rest()
             if not self.ended and self._at < len(memory):
+                self._widen(wide=len(memory) - self._at > WIDE_BYTES)
                 self._resume()
                 await self._wait(patience)
             return self._at
@@ -175,6 +182,8 @@ class Connection(asyncio.BufferedProtocol):
         elif self._target is not None and self._at < len(self._target) and not self.ended:
             self._at += nbytes
             self._count(nbytes)
+            if self._wide and len(self._target) - self._at <= WIDE_BYTES:
+                self._widen(wide=False)
         else:
             self._rest += self._scratch.view[:nbytes]  # was on its way while we paused
             self._pause()
@@ -343,6 +352,13 @@ class Connection(asyncio.BufferedProtocol):
 
     def _lost(self, error: BaseException | None) -> AttemptFailed:
         return AttemptFailed(no_answer(error) if self._head is None else CUT)
+
+    def _widen(self, *, wide: bool) -> None:
+        """Let the kernel receive more at once, fewer and larger reads, while there is memory for what it may hold."""
+        if wide is not self._wide and not self.closed and self._transport is not None:
+            self._wide = wide
+            sock: socket.socket = self._transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WIDE_BYTES if wide else self._usual_bytes)
 
     def _pause(self) -> None:
         if not self._paused and not self.closed and self._transport is not None:

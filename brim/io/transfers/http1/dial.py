@@ -80,8 +80,10 @@ class Dialler:
             list(infos), happy_eyeballs_delay=NEXT_S, interleave=1, loop=loop, socket_factory=self._socket
         )
         try:
+            # Not before it is connected: TCP would never widen its window beyond that again.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_bytes)
             _, connection = await loop.create_connection(
-                lambda: Connection(loop, self._scratch),
+                lambda: Connection(loop, self._scratch, self.receive_bytes),
                 sock=sock,
                 ssl=self.context() if tls else None,
                 server_hostname=host if tls else None,
@@ -106,6 +108,4 @@ class Dialler:
         family, kind, protocol, _, address = info
         if self.egress is not anywhere and self.egress(address[0]) is not None:
             raise Denied
-        made = socket.socket(family, kind, protocol)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_bytes)
-        return made
+        return socket.socket(family, kind, protocol)

@@ -2,16 +2,18 @@
 
 import asyncio
 import random
+import socket
 from collections.abc import Awaitable, Callable
 
 import anyio
 import pytest
 
 from brim.io.transfers.egress import anywhere
-from brim.io.transfers.http1.connection import Connection, Patience
+from brim.io.transfers.http1.connection import WIDE_BYTES, Connection, Patience
 from brim.io.transfers.http1.dial import Dialler, SystemResolver
 from brim.io.transfers.http1.failures import AttemptFailed, Stale
 from brim.io.transfers.http1.head import request_bytes
+from brim.sizes import MIB
 
 LOOPS = pytest.mark.parametrize("uvloop", [False, True], ids=["asyncio", "uvloop"])
 BODY = random.Random(3).randbytes(400_000)
@@ -222,6 +224,38 @@ def test_nothing_is_taken_in_while_nobody_reads(uvloop):
         memory = memoryview(bytearray(30_000_000))
         while sent <= stuck:
             assert await connection.read_into(memory, WAIT) == len(memory)
+
+    run(answer, scenario, uvloop=uvloop)
+
+
+@LOOPS
+def test_the_kernel_receives_more_at_once_only_while_there_is_memory_for_it(uvloop):
+    size, half = 6 * MIB, anyio.Event()
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size // 2))
+        await half.wait()
+        writer.write(bytes(size // 2))
+        await writer.drain()
+        await reader.read()
+
+    async def scenario(connection: Connection):
+        sock = connection._transport.get_extra_info("socket")
+        usual = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        await connection.request(REQUEST, WAIT)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(connection.read_into, memoryview(bytearray(size)), WAIT)
+            while connection.received < size // 2:
+                await asyncio.sleep(0)
+            wide = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+            half.set()
+        assert connection.ended
+        assert wide >= usual  # the machine may allow no more
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == usual
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WIDE_BYTES)
+            assert wide == probe.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
     run(answer, scenario, uvloop=uvloop)
 
