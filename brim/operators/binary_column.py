@@ -1,7 +1,8 @@
 """BinaryColumn: values of any length, written into the memory the array will keep.
 
-A column whose size is known is reserved once, in the pool that gives pages back. One that grows lies in a `bytearray`,
-because the C library moves that without a copy, where the pool would hold it twice for a moment.
+A column whose size is known is reserved once, in pages of its own where it is large, else in the pool that gives pages
+back. One that grows lies in a `bytearray`, because the C library moves that without a copy, where the pool would hold
+it twice for a moment.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from brim.arrow_pool import arrow_pool
+from brim.operators.large_pages import is_large, mapped
 
 _WASTE = 8
 """A reserved buffer that is unused to more than this part is cut when its column is finished."""
@@ -42,7 +44,8 @@ class BinaryColumn:
     def reserve(self, size: int) -> None:
         """Have memory for `size` bytes; to be called before anything is added."""
         assert not self._size
-        self._reserved = pa.allocate_buffer(size, memory_pool=arrow_pool(), resizable=True)
+        allocate = pa.allocate_buffer
+        self._reserved = mapped(size) if is_large(size) else allocate(size, memory_pool=arrow_pool(), resizable=True)
 
     def space(self, most: int) -> memoryview:
         """Memory for more of the value that is unfinished: `most` bytes, or what is left of those reserved.
@@ -88,6 +91,8 @@ class BinaryColumn:
         data = self._reserved
         if data is None:
             data = pa.py_buffer(self._grown)
+        elif isinstance(data, memoryview):
+            data = pa.py_buffer(data[:size])
         else:
             data.resize(size, shrink_to_fit=data.size - size > size // _WASTE)
         return pa.Array.from_buffers(pa.large_binary(), self.rows, [bitmap(self._valid), ends, data])
@@ -103,7 +108,7 @@ class BinaryColumn:
 
     def _left(self) -> int:
         """Bytes that were reserved and are not used yet."""
-        return 0 if self._reserved is None else self._reserved.size - self._size
+        return 0 if self._reserved is None else len(self._reserved) - self._size
 
     def _view(self) -> memoryview:
         return memoryview(self._grown if self._reserved is None else self._reserved).cast("B")

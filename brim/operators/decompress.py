@@ -85,8 +85,9 @@ class DecompressColumn:
             return made.space(most)
 
         def full(row: int, more: int) -> bool:
-            others = passing.slice(start, row - start + 1).nbytes
-            return row > start and made.nbytes + more + others > piece_bytes
+            if row == start:
+                return False
+            return bool(made.nbytes + more + passing.slice(start, row - start + 1).nbytes > piece_bytes)
 
         for row, value in enumerate(values):
             if full(row, likely[row] or 0):

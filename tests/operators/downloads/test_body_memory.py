@@ -5,7 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from brim.operators.downloads.body_memory import LARGE_BYTES, BodyMemory
+from brim.operators.downloads.body_memory import BodyMemory
+from brim.operators.large_pages import LARGE_BYTES
 from brim.sizes import MIB
 
 
