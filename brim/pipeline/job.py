@@ -16,7 +16,7 @@ import anyio
 import anyio.lowlevel
 import pyarrow as pa
 
-from brim.errors import BrimError
+from brim.errors import BrimError, StageFailed
 from brim.pipeline.later_source import needs_look, resolve
 from brim.pipeline.nodes import Node, Write
 from brim.pipeline.observer import Observer
@@ -132,10 +132,18 @@ class Job:
             if self.error is not None:
                 raise self.error from self.error.__cause__
             raise
+        except Exception as error:  # of a large batch on its way from disk, or of what makes room for it
+            self.error = self._unread(self.run, error)
+            raise self.error from error
         wrote = isinstance(self.node, Write)
         self.rows += sum(batch.column("rows").to_pylist()) if wrote else batch.num_rows
         self._given = weakref.ref(batch)
         return batch
+
+    def _unread(self, run: Run, error: Exception) -> StageFailed:
+        """The failure of the last stage, whose batch cannot be read because of `error`."""
+        writer = run.output.writer
+        return StageFailed(writer.name, writer.id, f"{type(error).__name__}: {error}")
 
     def _note_kept(self) -> None:
         """The batch given before is the caller's once the next is asked for; the run's floor paid for it until now."""

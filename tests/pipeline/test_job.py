@@ -13,6 +13,7 @@ from leaks import nothing_left
 
 import brim
 from brim import col
+from brim.pipeline.oversize import Parcel
 
 SCHEMA = pa.schema([("n", pa.int64())])
 EVENTS = ["run.start", "run.stop", "row.error", "backpressure.start"]
@@ -30,6 +31,29 @@ def _run(main, tmp_path):
 async def _in_time(main):
     async with asyncio.timeout(10):
         return await main()
+
+
+def test_a_full_disk_met_while_the_consumer_makes_room_for_its_batch_is_a_failure_of_the_last_stage(
+    tmp_path, monkeypatch
+):
+    async def full(parcel, reader):
+        raise brim.SpillDiskFull(str(tmp_path), 0, 12)
+
+    heard = []
+
+    async def main():
+        large = pa.record_batch({"b": pa.array([bytes(6 << 20)], pa.large_binary())})
+        pipeline = brim.from_batches(lambda: iter([large]), large.schema)
+        with pytest.raises(brim.StageFailed, match="SpillDiskFull") as caught:
+            await pipeline.run(memory="64MiB", spill_dir=tmp_path, on_event=heard.append)
+        return caught.value
+
+    monkeypatch.setattr(Parcel, "unwrap", full)
+    failed = _run(main, tmp_path)
+    assert isinstance(failed.__cause__, brim.SpillDiskFull)
+    assert failed.operator == "from_batches"
+    stop = next(fields for fields in heard if fields["event"] == "run.stop")
+    assert stop["outcome"] == "StageFailed"
 
 
 @pytest.mark.parametrize("event", EVENTS)
@@ -53,7 +77,7 @@ def test_a_listener_that_raises_neither_fails_a_run_nor_keeps_it_from_ending(tmp
         async with pipeline.stream(memory="64MiB", spill_dir=tmp_path, on_event=listen) as batches:
             async for batch in batches:
                 rows += batch.num_rows
-                await asyncio.sleep(0.06)
+                await asyncio.sleep(0.06 if rows < 3_000_000 else 0)
         return rows
 
     with caplog.at_level(logging.ERROR, logger="brim"):
