@@ -8,8 +8,8 @@ Rules of this file
   loop share because it is filled and emptied without a wait in between.
 - Nothing is read while nobody asked for it: the socket is paused and TCP holds the server back. A connection holds at
   most `HEAD_MOST` of its own, while a head comes, and `Scratch.size` of a body before it is asked for.
-- The kernel may receive `WIDE_BYTES` ahead while the memory that was given has room for them, else as much as the
-  dialler says.
+- The kernel may receive `WIDE_BYTES` ahead on `WIDE_MOST` connections of a loop that have begun a large body: while it is
+  read they are its own, whose place is not written yet. It stays so, because a window that shrinks drops what comes.
 - It belongs to one event loop. A wait that is cancelled or has failed leaves it unusable: close it.
 """
 
@@ -26,7 +26,7 @@ from brim.sizes import KIB, MIB
 
 HEAD_BYTES = 4 * KIB
 SCRATCH_BYTES = 64 * KIB
-WIDE_BYTES = 2 * MIB
+WIDE_BYTES, WIDE_MOST = 2 * MIB, 8
 INTERIM_MOST = 8
 _END = b"\r\n\r\n"
 _LATER = 200
@@ -43,9 +43,13 @@ class Patience:
 
 @dataclass(eq=False, slots=True)
 class Scratch:
-    """Memory that every connection of a loop receives heads and chunks into, one after another."""
+    """Memory that every connection of a loop receives heads and chunks into, one after another.
+
+    `wide` counts the connections for which the kernel may receive more ahead.
+    """
 
     view: memoryview = field(default_factory=lambda: memoryview(bytearray(SCRATCH_BYTES)))
+    wide: int = 0
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -70,7 +74,6 @@ class Connection(asyncio.BufferedProtocol):
         "_target",
         "_timer",
         "_transport",
-        "_usual_bytes",
         "_waiter",
         "_wide",
         "closed",
@@ -79,8 +82,8 @@ class Connection(asyncio.BufferedProtocol):
         "served",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, scratch: Scratch, receive_bytes: int) -> None:
-        self._loop, self._scratch, self._usual_bytes, self._wide = loop, scratch, receive_bytes, False
+    def __init__(self, loop: asyncio.AbstractEventLoop, scratch: Scratch) -> None:
+        self._loop, self._scratch, self._wide = loop, scratch, False
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -144,7 +147,8 @@ class Connection(asyncio.BufferedProtocol):
         try:
             self._take_rest()
             if not self.ended and self._at < len(memory):
-                self._widen(wide=len(memory) - self._at > WIDE_BYTES)
+                if not self._wide and len(memory) - self._at > WIDE_BYTES:
+                    self._widen()
                 self._resume()
                 await self._wait(patience)
             return self._at
@@ -182,8 +186,6 @@ class Connection(asyncio.BufferedProtocol):
         elif self._target is not None and self._at < len(self._target) and not self.ended:
             self._at += nbytes
             self._count(nbytes)
-            if self._wide and len(self._target) - self._at <= WIDE_BYTES:
-                self._widen(wide=False)
         else:
             self._rest += self._scratch.view[:nbytes]  # was on its way while we paused
             self._pause()
@@ -201,6 +203,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
+        self._scratch.wide -= self._wide
+        self._wide = False
         self._finish(None if self.ended or self._eof else self._lost(exc))
 
     # The head.
@@ -353,12 +357,13 @@ class Connection(asyncio.BufferedProtocol):
     def _lost(self, error: BaseException | None) -> AttemptFailed:
         return AttemptFailed(no_answer(error) if self._head is None else CUT)
 
-    def _widen(self, *, wide: bool) -> None:
-        """Let the kernel receive more at once, fewer and larger reads, while there is memory for what it may hold."""
-        if wide is not self._wide and not self.closed and self._transport is not None:
-            self._wide = wide
+    def _widen(self) -> None:
+        """Let the kernel receive more at once: fewer and larger reads."""
+        if self._scratch.wide < WIDE_MOST and not self.closed and self._transport is not None:
+            self._wide = True
+            self._scratch.wide += 1
             sock: socket.socket = self._transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WIDE_BYTES if wide else self._usual_bytes)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WIDE_BYTES)
 
     def _pause(self) -> None:
         if not self._paused and not self.closed and self._transport is not None:

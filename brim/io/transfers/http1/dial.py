@@ -83,7 +83,7 @@ class Dialler:
             # Not before it is connected: TCP would never widen its window beyond that again.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_bytes)
             _, connection = await loop.create_connection(
-                lambda: Connection(loop, self._scratch, self.receive_bytes),
+                lambda: Connection(loop, self._scratch),
                 sock=sock,
                 ssl=self.context() if tls else None,
                 server_hostname=host if tls else None,

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from brim.io.transfers.egress import anywhere
-from brim.io.transfers.http1.connection import WIDE_BYTES, Connection, Patience
+from brim.io.transfers.http1.connection import WIDE_BYTES, WIDE_MOST, Connection, Patience
 from brim.io.transfers.http1.dial import Dialler, SystemResolver
 from brim.io.transfers.http1.failures import AttemptFailed, Stale
 from brim.io.transfers.http1.head import request_bytes
@@ -229,33 +229,37 @@ def test_nothing_is_taken_in_while_nobody_reads(uvloop):
 
 
 @LOOPS
-def test_the_kernel_receives_more_at_once_only_while_there_is_memory_for_it(uvloop):
-    size, half = 6 * MIB, anyio.Event()
+def test_the_kernel_receives_more_ahead_of_large_bodies_on_a_few_connections(uvloop):
+    size = WIDE_BYTES + MIB
 
     async def answer(reader, writer):
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size // 2))
-        await half.wait()
-        writer.write(bytes(size // 2))
-        await writer.drain()
-        await reader.read()
+        for _ in range(2):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+            await writer.drain()
+
+    def ahead(sock: socket.socket) -> int:
+        return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
     async def scenario(connection: Connection):
-        sock = connection._transport.get_extra_info("socket")
-        usual = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-        await connection.request(REQUEST, WAIT)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(connection.read_into, memoryview(bytearray(size)), WAIT)
-            while connection.received < size // 2:
-                await asyncio.sleep(0)
-            wide = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-            half.set()
-        assert connection.ended
-        assert wide >= usual  # the machine may allow no more
-        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == usual
+        sock, scratch = connection._transport.get_extra_info("socket"), connection._scratch
+        usual = ahead(sock)
+        scratch.wide = WIDE_MOST
+        for others in (WIDE_MOST, WIDE_MOST - 1):
+            scratch.wide = others
+            assert ahead(sock) == usual
+            await connection.request(REQUEST, WAIT)
+            assert await connection.read_into(memoryview(bytearray(WIDE_BYTES)), WAIT) == WIDE_BYTES
+            assert ahead(sock) == usual, "what it may hold is more than the memory"
+            memory = memoryview(bytearray(WIDE_BYTES + MIB))
+            assert await connection.read_into(memory, WAIT) == MIB
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WIDE_BYTES)
-            assert wide == probe.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+            assert ahead(sock) == ahead(probe), "as much as the machine allows"
+        assert scratch.wide == WIDE_MOST
+        connection.close()
+        await asyncio.sleep(0.01)
+        assert scratch.wide == WIDE_MOST - 1
 
     run(answer, scenario, uvloop=uvloop)
 
