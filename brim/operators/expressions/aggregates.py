@@ -107,10 +107,10 @@ def exact_sum(values: pa.Array) -> int:
     """
     if types.is_boolean(values.type):
         return int(values.true_count)
+    if types.is_integer(values.type) and values.type.bit_width <= _HALF_BITS:
+        return int(pc.sum(values, min_count=0).as_py())  # the kernel adds them in 64 bits
     wide = pa.uint64() if types.is_unsigned_integer(values.type) else pa.int64()
     numbers = pc.cast(values, wide)
-    if values.type.bit_width <= _HALF_BITS:
-        return int(pc.sum(numbers, min_count=0).as_py())
     upper = pc.shift_right(numbers, pa.scalar(_HALF_BITS, wide))
     lower = pc.bit_wise_and(numbers, pa.scalar((1 << _HALF_BITS) - 1, wide))
     high, low = (pc.sum(half, min_count=0).as_py() for half in (upper, lower))
