@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import anyio
@@ -32,6 +33,8 @@ class TreeLooks:
 
     tree: ProcessTree = field(default_factory=ProcessTree)
     _soon: threading.Event = field(default_factory=threading.Event)
+    _closed: threading.Event = field(default_factory=threading.Event)
+    _reading: threading.Lock = field(default_factory=threading.Lock)
     _thread: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
 
     async def look(self, seconds: float = 0.0, *, closely: bool = False) -> TreeBytes:
@@ -46,11 +49,19 @@ class TreeLooks:
         self._soon.set()
 
     def close(self) -> None:
-        self.tree.close()
+        """Open nothing more. A look may still be under way in its thread: a loop that ends does not wait for it."""
+        self._closed.set()
+        self._soon.set()
+        with self._reading:
+            self.tree.close()
 
     def _look(self, seconds: float, closely: bool) -> TreeBytes:
         peak, until = 0, time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._soon.wait(min(left, PEEK_S) if closely else left):
-            peak = max(peak, self.tree.peek())
-        now = self.tree.look()
+            peak = max(peak, self._read(self.tree.peek))
+        now = self._read(self.tree.look)
         return TreeBytes(now, max(peak, now))
+
+    def _read(self, reading: Callable[[], int]) -> int:
+        with self._reading:
+            return 0 if self._closed.is_set() else reading()

@@ -6,10 +6,12 @@ import asyncio
 import mmap
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
 import pytest
+from leaks import nothing_left
 
 from brim.pipeline.tree_looks import TreeLooks
 from brim.sizes import MIB
@@ -56,3 +58,18 @@ def test_a_look_that_is_wanted_soon_ends_at_once():
         return time.monotonic() - began
 
     assert asyncio.run(main()) < 10
+
+
+def test_a_look_that_its_loop_did_not_wait_for_opens_nothing_after_the_end(tmp_path):
+    looks = TreeLooks()
+
+    async def main():
+        look = asyncio.create_task(looks.look(60, closely=True))
+        await asyncio.sleep(0.03)
+        look.cancel()
+        with suppress(asyncio.CancelledError):
+            await look
+        looks.close()
+
+    with nothing_left(tmp_path):
+        asyncio.run(main())
