@@ -8,7 +8,7 @@ Rules of this file
   loop share because it is filled and emptied without a wait in between.
 - Nothing is read while nobody asked for it: the socket is paused and TCP holds the server back. A connection holds at
   most `HEAD_MOST` of its own, while a head comes, and `Scratch.size` of a body before it is asked for.
-- The kernel may receive `WIDE_BYTES` ahead on the first `WIDE_MOST` connections that begin a large body: they are part of
+- The kernel may receive `WIDE_BYTES` ahead on the first `WIDE_MOST` connections that begin a large body: they are of
   that body, whose memory is not yet written. It stays so, because a window that shrinks drops what comes.
 - It belongs to one event loop. A wait that is cancelled or has failed leaves it unusable: close it.
 """
