@@ -74,7 +74,7 @@ class _Run:
     inflation: Inflation
     kept: Letters | None
     rows: int = 0
-    under_way: set[_Call] = field(default_factory=set)
+    under_way: dict[_Call, None] = field(default_factory=dict)
 
     async def add(self, part: pa.RecordBatch, window: Ordered[_Call]) -> None:
         """Begin the calls of `part`, once there is a place in the window, and memory for what a call holds.
@@ -92,7 +92,7 @@ class _Run:
                 window.leave()
                 continue
             call = _Call(head, self.rows, loan, arguments, output)
-            self.under_way.add(call)
+            self.under_way[call] = None
             window.add(call)
             self.rows += head.num_rows
             part = part.slice(head.num_rows)
@@ -113,7 +113,7 @@ class _Run:
         call.made = None
         async for piece in pieces_of(output, self.stage):
             await self.outbox.send(piece)
-        self.under_way.discard(call)
+        self.under_way.pop(call, None)
         call.loan.repay()
 
     def _weigh(self, call: _Call, made_bytes: int) -> None:
