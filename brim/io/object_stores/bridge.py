@@ -31,8 +31,10 @@ async def open_bridge() -> AsyncIterator[Bridge]:
             tasks.start_soon(bridge.stand_by)
             yield bridge
             tasks.cancel_scope.cancel()
-    except ExceptionGroup as group:  # of the block's one error
-        (error,) = group.exceptions
+    except ExceptionGroup as group:  # the first is the block's, if it failed
+        error, *others = group.exceptions
+        for other in others:
+            error.add_note(f"also: {other!r}")
         raise error from error.__cause__
 
 
