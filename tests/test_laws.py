@@ -19,6 +19,7 @@ ONCE_BROKEN = {
     4301: "batches larger than a floor lay behind the head of a queue with a loan for their excess only",
     55194: "waiting to try a call again was taken for a stall",
     501100: "a batch written to disk stayed in the frames of the stage that waited for room behind it",
+    51927: "a batch of another stage that was being written was counted in what a row needs",
     1075: "writing down the batch of a stage that had ended was taken for a stall",
 }
 

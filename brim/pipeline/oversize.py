@@ -42,6 +42,7 @@ class Oversize:
     threads: Threads
     spill: SpillSpace
     at_rest: list[Parcel] = field(default_factory=list)
+    overdrawn: list[Parcel] = field(default_factory=list)
     waiting_for_room: dict[Callable[[], None], None] = field(default_factory=dict)
 
     @property
@@ -127,7 +128,15 @@ class Parcel:
             return
         ledger.overdraw(Kind.OVERSIZE, self.excess)  # it is there already; while it is written nobody else may begin
         self._lent = self.excess
+        self.lane.overdrawn.append(self)
         await self.park()
+
+    async def written(self) -> None:
+        """Wait until it is on disk, where it is on its way there; else write it down."""
+        if self._moving is None:
+            await self.park()
+        else:
+            await self._moving.wait()
 
     async def lie_behind(self, floor: int) -> None:
         """Lie in a queue behind its head, whose `floor` it does not have: that much is lent ahead too, else to disk."""
@@ -208,6 +217,8 @@ class Parcel:
         lent, self._lent, ahead, self._ahead = self._lent, 0, self._ahead, 0
         if lent:
             self.lane.ledger.repay(Kind.OVERSIZE, lent)
+        if self in self.lane.overdrawn:
+            self.lane.overdrawn.remove(self)
         if ahead:
             self.lane.ledger.repay(Kind.AHEAD, ahead)
         if self._loan is not None:

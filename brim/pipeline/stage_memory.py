@@ -83,13 +83,19 @@ class StageMemory:
 
     async def _fill_from_reserve(self, loan: AheadLoan, missing: int) -> None:
         limit = self.ledger.oversize_limit
-        if missing > limit or (self.state.oversize and not self.ledger.borrow_more(missing)):
+        if missing > limit or (self.state.oversize and not await self._lent_more(missing)):
             held = self.ledger.lent(Kind.OVERSIZE) if self.state.oversize else 0  # one stage at a time has any of it
             raise RowTooLarge(self.state.id, loan.size + held + missing, self.window_bytes + limit)
         if not self.state.oversize:
             await self.oversize.lend(missing, self.state)
         self.state.hold_reserve()
         loan.reserve += missing
+
+    async def _lent_more(self, size: int) -> bool:
+        """Whether the stage got more of the reserve it has: batches that are only being written are waited for."""
+        while not (lent := self.ledger.borrow_more(size)) and self.oversize.overdrawn:
+            await self.oversize.overdrawn[0].written()
+        return lent
 
     async def work(self, size: int) -> WorkLoan:
         """`size` bytes for computing, waiting for the loans of others to come back."""

@@ -341,6 +341,34 @@ def test_a_stage_whose_batch_came_from_disk_waits_for_the_reserve_as_others_do()
     run_virtual(main)
 
 
+def test_a_stage_with_the_reserve_waits_for_a_batch_that_is_being_written_and_is_not_refused():
+    async def main():
+        lane = Lane(threads=SlowThreads())
+        holder, got = lane.stage(1), []
+        queue = lane.queue(lane.stage(0), holder)
+        await lane.oversize.lend(15_000, holder)
+        holder.hold_reserve()
+
+        async def more():
+            got.append(await lane.memory(holder).ahead(4_000))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(queue.send, FAT)
+            await anyio.sleep(0.5)
+            assert lane.lent == 15_000 + EXCESS, "it is there until it is written"
+            tasks.start_soon(more)
+            await anyio.sleep(0.2)
+            assert not got
+        assert (got[0].reserve, lane.lent) == (4_000, 19_000)
+        assert lane.oversize.overdrawn == []
+        got[0].repay()
+        lane.ledger.repay(Kind.OVERSIZE, 15_000)
+        queue.close_reader()
+        lane.check_empty()
+
+    run_virtual(main)
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_parcel_on_disk_arrives_after_the_reserve_has_shrunk():
     """Workers of another run were let in: what is written already must still be readable, or be refused."""
