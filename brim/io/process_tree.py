@@ -4,7 +4,7 @@ The measure is anonymous and shared memory, Σ (Pss_Anon + Pss_Shmem): pages of 
 different cost give it together:
 
     peek    some microseconds   `statm` of the processes known: what is anonymous
-    look    0.1 ms              who is there, and their counters, shared memory with them
+    look    0.1 ms              who is there, and what shared memory they map
     Pss     1 ms for 100 MiB    anonymous pages that several processes share; the last one corrects the other two
 
 Shared memory is counted once for each process that maps it. brim's own is mapped by one at a time.
@@ -24,7 +24,6 @@ import psutil
 from brim.sizes import KIB
 
 LOOKS_PER_PSS = 20
-_OWN = (b"RssAnon:", b"RssShmem:")
 
 
 @dataclass(eq=False, slots=True)
@@ -47,15 +46,13 @@ class ProcessTree:
         there, before = descendants(self.root), self._there
         self._there = set(there)
         settled = [pid for pid in there if before is None or pid in before]
-        sizes = {pid: size for pid in settled if (size := own_bytes(pid)) is not None}
-        self._follow(sizes)
-        anonymous, total = self._anonymous(), sum(sizes.values())
+        shmem = {pid: size for pid in settled if (size := shmem_bytes(pid)) is not None}
+        self._follow(shmem)
         if self._looks % LOOKS_PER_PSS == 0:
-            self._shared = sum(map(shared_bytes, sizes))
+            self._shared = sum(map(shared_bytes, shmem))
         self._looks += 1
-        now = max(0, total - self._shared)
-        self._beyond = now - anonymous
-        return now
+        self._beyond = sum(shmem.values()) - self._shared
+        return max(0, self._anonymous() + self._beyond)
 
     def peek(self) -> int:
         """As `look`, of the processes it found, as if their shared memory had stayed the same."""
@@ -117,10 +114,10 @@ def anonymous_bytes(statm: int) -> int:
     return 0
 
 
-def own_bytes(pid: int) -> int | None:
-    """Anonymous and shared memory of a process, each page as a whole; None when it has ended."""
+def shmem_bytes(pid: int) -> int | None:
+    """Shared memory that a process maps; None when it has ended. All it holds, where the kernel does not tell parts."""
     with suppress(OSError):
-        return _sum(Path(f"/proc/{pid}/status").read_bytes(), _OWN)
+        return _sum(Path(f"/proc/{pid}/status").read_bytes(), (b"RssShmem:",))
     with suppress(psutil.Error):
         return int(psutil.Process(pid).memory_info().rss)
     return None
