@@ -147,7 +147,8 @@ class Job:
 
     def _note_kept(self) -> None:
         """The batch given before is the caller's once the next is asked for; the run's floor paid for it until now."""
-        if self._given is not None and (kept := self._given()) is not None:
+        given, self._given = self._given, None  # once: who is cancelled while he waits asks again
+        if given is not None and (kept := given()) is not None:
             self.shared.handed_over.add(kept, held_bytes(kept))
 
     def note_growth(self, growth: int, peak: int) -> None:

@@ -50,9 +50,10 @@ class Shared:
 
     async def admit(self, node: Node) -> Plan:
         """A plan of `node` whose floors are reserved."""
-        await self._weigh_workers(node)  # may take long, so nobody waits behind it
+        weights = await self._weigh_workers(node)  # may take long, so nobody waits behind it
         async with self._line:
             self._forget_ended_workers()
+            self._weights.update(weights)  # workers that ended in the meantime are started again
             planned = plan(node, self.limits, base=self._base_with, runs=self.runs)
             for function, count in planned.workers.items():
                 await self._reserve_workers(function, count)
@@ -85,11 +86,13 @@ class Shared:
         weight = self._weights.get(function, 0) * (self._workers[function] + count)
         return max(weight, self._bases.get(function, 0))
 
-    async def _weigh_workers(self, node: Node) -> None:
-        """Measure a worker of each function of `node`; one is started where none lives."""
-        for function in process_functions(node):
+    async def _weigh_workers(self, node: Node) -> dict[UserFunction, int]:
+        """What a worker of each function of `node` weighs; one is started where none lives."""
+        functions = process_functions(node)
+        for function in functions:
             if function not in self._weights or function not in self._alive():
                 self._weights[function] = await self.pools.measure(function)
+        return {function: self._weights[function] for function in functions}
 
     async def _reserve_workers(self, function: UserFunction, count: int) -> None:
         """Reserve what is not yet."""

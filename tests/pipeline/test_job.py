@@ -14,6 +14,7 @@ from leaks import nothing_left
 import brim
 from brim import col
 from brim.pipeline.oversize import Parcel
+from brim.sizes import held_bytes
 
 SCHEMA = pa.schema([("n", pa.int64())])
 EVENTS = ["run.start", "run.stop", "row.error", "backpressure.start"]
@@ -223,3 +224,23 @@ def test_what_a_reader_has_not_taken_yet_is_counted_after_the_last_stage_has_end
             assert used >= job.run.output.peak_bytes
 
     asyncio.run(main())
+
+
+def test_a_batch_that_is_kept_counts_once_however_often_the_next_is_asked_for(tmp_path):
+    async def main():
+        async def one_and_then_none():
+            yield _batch(1)
+            await anyio.sleep_forever()
+
+        source = brim.from_batches(one_and_then_none, _batch(1).schema)
+        async with brim.Engine(memory="128MiB", spill_dir=tmp_path) as engine, engine.stream(source) as batches:
+            kept = await anext(batches)
+            handed_over = batches._begun().shared.handed_over
+            for _ in range(3):
+                with anyio.move_on_after(0.05):
+                    await anext(batches)
+            assert handed_over.held_bytes == held_bytes(kept)
+            del kept
+            assert handed_over.held_bytes == 0
+
+    _run(main, tmp_path)

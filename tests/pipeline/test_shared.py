@@ -218,6 +218,24 @@ def test_workers_are_measured_once_and_their_weight_is_taken_from_the_engine():
     assert run_virtual(main) == 20 * MIB
 
 
+def test_workers_that_end_while_their_run_stands_in_line_are_counted_all_the_same():
+    async def main():
+        shared = _shared(runs=4, pools=(pools := Weights(10 * MIB)), processes=2)
+        node = _with_function()
+        shared.release(await shared.admit(node))
+        async with anyio.create_task_group() as tasks, shared._line:
+            tasks.start_soon(shared.admit, node)
+            await anyio.sleep(1)
+            for pool in pools.pools:
+                pool.facts = ()
+            shared._line.release()
+            await anyio.sleep(1)
+            await shared._line.acquire()
+        return sum(shared._bases.values())
+
+    assert run_virtual(main) == 20 * MIB
+
+
 def test_a_run_that_gives_up_while_its_workers_start_reserves_nothing():
     async def main():
         shared = _shared(pools=Weights(10 * MIB, start_s=5))
