@@ -71,7 +71,7 @@ class WorkerPools:
             WorkerDied: the process ended before it was ready.
             PlanError: the function cannot be sent to a process, or its devices are not the engine's.
         """
-        pool = await self._pool(function, 1)
+        pool = await self._pool(function, self.limits.processes)
         pool.failed = None
         await pool.ready()
         return pool.base_bytes

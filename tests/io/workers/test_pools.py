@@ -355,6 +355,22 @@ def test_cancelled_anywhere_a_run_leaves_nothing_and_its_workers_serve_the_next(
     with_pools(main, processes=2)
 
 
+def test_measuring_a_function_that_has_workers_ends_none_of_them():
+    """A service may declare the same function anew for each request."""
+
+    async def main(pools, stage):
+        function = arrays(Tally, args=(100,)).function
+        pool = await pools._pool(function, 2)
+        for _ in range(2):
+            pool._start_worker()
+        await pool.ready()
+        assert await pools.measure(function) > 0
+        assert (pool.size, len(pool.workers)) == (2, 2)
+        assert not any(worker.end_reason for worker in pool.workers)
+
+    with_pools(main, processes=2)
+
+
 def test_pools_closed_before_a_worker_begins_leave_no_process():
     async def main(pools, stage):
         pool = await pools._pool(arrays(Tally).function, 2)
