@@ -26,6 +26,8 @@ class Resource(StrEnum):
     MEMORY = "memory"
     CONNECTIONS = "connections"
     WORKERS = "workers"
+    RATE_LIMIT = "rate_limit"
+    THROTTLED = "throttled"
     DISK = "disk"
     CONSUMER = "consumer"
     CPU = "cpu"
@@ -37,6 +39,15 @@ class Retried:
 
     what: str
     attempt: int
+    wait_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """The service of a function asks to be called less: no call of the function begins for `wait_s`."""
+
+    function: str
     wait_s: float
     reason: str
 
@@ -93,4 +104,4 @@ class Overshot:
     held_bytes: int
 
 
-Fact = Retried | RowsFailed | WorkerStarted | WorkerEnded | Spilled | BatchResized | Overshot
+Fact = Retried | Throttled | RowsFailed | WorkerStarted | WorkerEnded | Spilled | BatchResized | Overshot

@@ -16,6 +16,7 @@ from brim.events import (
     Retried,
     RowsFailed,
     Spilled,
+    Throttled,
     Waits,
     WorkerEnded,
     WorkerStarted,
@@ -58,6 +59,8 @@ class Observer:
                 self.retries[operator_id] += 1
                 fields = {"what": what, "attempt": attempt, "wait_s": wait_s, "cause": reason}
                 self._gather("download.retry", operator_id, {}, **fields)
+            case Throttled(function=function, wait_s=wait_s, reason=reason):
+                self._gather("udf.throttled", operator_id, {}, function=function, wait_s=wait_s, cause=reason)
             case RowsFailed(what=what, rows=rows, reason=reason):
                 self.failed_rows[operator_id] += rows
                 if len(self.texts) < ERROR_TEXTS:

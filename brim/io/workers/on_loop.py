@@ -2,19 +2,27 @@
 
 A row function's rows begin in order, whatever batch they come in; each has its own time limit, retries and place in the
 rate. The instance of a class is made once for a stage, on the loop, so that its constructor may use it.
+
+Every call passes the entrance first. One whose service asks to wait closes it to all calls of the function. Where the
+service named a time the call is made again at no cost, up to `THROTTLED_MOST` times, because nothing is wrong with its
+row; where it named none (an outage, a quota that is used up) it costs one of the `retries` like any other error. A call
+that waits keeps its slot: nobody else could use it, and rows begin in order.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import anyio
 import pyarrow as pa
 
 from brim.errors import UdfError, UdfTimeout
-from brim.events import Resource
+from brim.events import Resource, Retried
+from brim.io.workers.entrance import Entrance, SharedGate
+from brim.io.workers.throttling import wish_of
 from brim.operators.protocol import Stage
 from brim.operators.user_functions.apply_function import rows_of
 from brim.operators.user_functions.attempts import may_try_again, wait_to_try_again
@@ -29,31 +37,64 @@ from brim.sizes import cut
 
 DEFAULT_CONCURRENCY = 16
 CLOSE_S = 5.0
+THROTTLED_MOST = 20
 
 
 @dataclass(eq=False, slots=True)
 class LoopCaller:
-    """Calls of one stage; `called` is the function or the instance."""
+    """Calls of one stage; `called` is the function or the instance, `shared` the gate of all stages that call it."""
 
     function: UserFunction
     stage: Stage
     called: Callable[..., Any]
-    bucket: TokenBucket | None = None
+    shared: SharedGate = field(default_factory=SharedGate)
+    entrance: Entrance = field(init=False)
     slots: anyio.Semaphore = field(init=False)
     line: anyio.Lock = field(default_factory=anyio.Lock)  # one batch at a time begins its rows
     generators: set[Any] = field(default_factory=set)
+    _places: int = 0
 
     def __post_init__(self) -> None:
         self.slots = anyio.Semaphore(self.window)
-        if self.function.rate_limit is not None and self.function.kind == "row":
-            self.bucket = TokenBucket(self.function.rate_limit)
+        rate = self.function.rate_limit
+        bucket = None if rate is None else TokenBucket(rate)
+        self.entrance = Entrance(self.function.name, self.stage, self.shared, bucket)
 
     @property
     def window(self) -> int:
         return self.function.concurrency or DEFAULT_CONCURRENCY
 
-    def call(self, batch: pa.RecordBatch) -> LoopCall:
-        return LoopCall(self, batch)
+    def call(self, batch: pa.RecordBatch, work_bytes: int = 0, *, alone: bool = False) -> LoopCall:  # noqa: ARG002 - is not measured here
+        return LoopCall(self, batch, self.place())
+
+    def place(self) -> int:
+        """The next place in the order of calls."""
+        self._places += 1
+        return self._places
+
+    async def made(self, place: int, begin: Callable[[], Awaitable[Any]]) -> Any:
+        """What a call comes to, made again as often as its service asks to wait and says how long."""
+        calls = 0
+        while True:
+            episode, calls = await self.entrance.enter(place), calls + 1
+            try:
+                value = await _within(self.function, begin())
+            except (Exception, RowTimedOut) as error:
+                wish = wish_of(error, datetime.now(UTC))
+                if wish is None:
+                    self.entrance.leave(episode, answered=not isinstance(error, RowTimedOut))
+                    raise
+                reason = _what(self.function, error).reason
+                pause = self.entrance.throttled(wish.seconds, reason)
+                if wish.seconds is None or not wish.alone or calls > THROTTLED_MOST:
+                    raise
+                self.stage.tell(Retried(self.function.name, calls, pause.seconds, reason))
+            except BaseException:
+                self.entrance.leave(episode, answered=False)
+                raise
+            else:
+                self.entrance.leave(episode, answered=True)
+                return value
 
     async def aclose(self) -> None:
         """End the generators that were left."""
@@ -68,6 +109,7 @@ class LoopCall:
 
     caller: LoopCaller
     batch: pa.RecordBatch
+    place: int
     _begun: bool = False
     _made: Any = None
     _ready: list[pa.RecordBatch] = field(default_factory=list)
@@ -91,10 +133,14 @@ class LoopCall:
     async def _array(self) -> Piece:
         function = self.caller.function
         try:
-            value = await _within(function, function.arguments.call(self.caller.called, self.batch.columns))
+            value = await self.caller.made(self.place, self._begin_array)
         except (Exception, RowTimedOut) as error:
             raise _what(function, error) from error
         return Piece(result_batch(checked_array(function.name, value, function.return_type, self.batch.num_rows)))
+
+    def _begin_array(self) -> Awaitable[Any]:
+        awaitable: Awaitable[Any] = self.caller.function.arguments.call(self.caller.called, self.batch.columns)
+        return awaitable
 
     async def _next_batch(self) -> Piece | None:
         function, stage = self.caller.function, self.caller.stage
@@ -112,16 +158,27 @@ class LoopCall:
         return Piece(self._ready.pop(0))
 
     async def _next_value(self) -> Any:
-        function = self.caller.function
+        """The first is asked for again where its service asks to wait; after that a generator has ended."""
         if not self._begun:
             self._begun = True
-            self._made = function.arguments.call(self.caller.called, [self.batch])
-            if not isinstance(self._made, AsyncIterator):
-                return await _within(function, self._made)
-            self.caller.generators.add(self._made)
+            return await self.caller.made(self.place, self._begin_batch)
         if not isinstance(self._made, AsyncIterator):
             raise StopAsyncIteration
-        return await _within(function, anext(self._made))
+        try:
+            return await _within(self.caller.function, anext(self._made))
+        except Exception as error:
+            if (wish := wish_of(error, datetime.now(UTC))) is not None:
+                self.caller.entrance.throttled(wish.seconds, _what(self.caller.function, error).reason)
+            raise
+
+    def _begin_batch(self) -> Awaitable[Any]:
+        self.caller.generators.discard(self._made)
+        self._made = self.caller.function.arguments.call(self.caller.called, [self.batch])
+        if not isinstance(self._made, AsyncIterator):
+            awaitable: Awaitable[Any] = self._made
+            return awaitable
+        self.caller.generators.add(self._made)
+        return anext(self._made)
 
 
 @dataclass(eq=False, slots=True)
@@ -139,12 +196,12 @@ class _Rows:
         async with anyio.create_task_group() as tasks, self.caller.line:
             for row, given in enumerate(rows_of(self.batch)):
                 await self.caller.slots.acquire()
-                tasks.start_soon(self._row, row, given, tasks.cancel_scope)
+                tasks.start_soon(self._row, row, given, self.caller.place(), tasks.cancel_scope)
         return self.results.piece()
 
-    async def _row(self, row: int, given: tuple[Any, ...], all_rows: anyio.CancelScope) -> None:
+    async def _row(self, row: int, given: tuple[Any, ...], place: int, all_rows: anyio.CancelScope) -> None:
         try:
-            error = await self._attempts(row, given)
+            error = await self._attempts(row, given, place)
         finally:
             self.caller.slots.release()
         if error is not None:
@@ -152,14 +209,18 @@ class _Rows:
             if self.results.is_over:
                 all_rows.cancel()
 
-    async def _attempts(self, row: int, given: tuple[Any, ...]) -> BaseException | None:
+    async def _attempts(self, row: int, given: tuple[Any, ...], place: int) -> BaseException | None:
         """Call until the row has a result; else the last error."""
         function, stage = self.caller.function, self.caller.stage
+
+        def begin() -> Awaitable[Any]:
+            awaitable: Awaitable[Any] = function.arguments.call(self.caller.called, given)
+            return awaitable
+
         attempt = 1
         while True:
-            await self._wait_for_rate()
             try:
-                self.results.returned(row, await _within(function, function.arguments.call(self.caller.called, given)))
+                self.results.returned(row, await self.caller.made(place, begin))
             except (Exception, RowTimedOut) as error:  # noqa: BLE001 - whatever a user's row raises
                 what = _what(function, error)
                 if not may_try_again(what, attempt, function.retries):
@@ -168,11 +229,6 @@ class _Rows:
                 attempt += 1
             else:
                 return None
-
-    async def _wait_for_rate(self) -> None:
-        if self.caller.bucket is not None:
-            clock = self.caller.stage.clock
-            await clock.sleep(self.caller.bucket.take(clock.now()))
 
 
 async def _within(function: UserFunction, awaitable: Awaitable[Any]) -> Any:

@@ -18,6 +18,7 @@ from anyio.abc import TaskGroup
 
 from brim.errors import PlanError
 from brim.io.workers.devices import Devices
+from brim.io.workers.entrance import Gates
 from brim.io.workers.in_process import ProcessCaller
 from brim.io.workers.in_thread import ThreadCaller
 from brim.io.workers.on_loop import LoopCaller
@@ -42,6 +43,7 @@ class WorkerPools:
     tasks: TaskGroup
     devices: Devices
     pools: list[Pool] = field(default_factory=list)
+    gates: Gates = field(default_factory=Gates)
 
     @property
     def facts(self) -> tuple[WorkerFacts, ...]:
@@ -57,7 +59,7 @@ class WorkerPools:
         elif function.backend == "thread":
             yield ThreadCaller(function, stage)
         else:
-            loop_caller = LoopCaller(function, stage, _built(function))
+            loop_caller = LoopCaller(function, stage, _built(function), self.gates.of(function))
             try:
                 yield loop_caller
             finally:

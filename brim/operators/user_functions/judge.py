@@ -37,8 +37,7 @@ class Judge:
     @classmethod
     def of(cls, function: UserFunction, caller: Caller, stage: Stage) -> Judge:
         """A judge that keeps the function's rate, where calls on the loop do not keep it themselves."""
-        on_loop = function.backend == "async" and function.kind == "row"
-        rate = None if on_loop else function.rate_limit
+        rate = None if function.backend == "async" else function.rate_limit
         return cls(function, caller, stage, None if rate is None else TokenBucket(rate))
 
     async def column(self, arguments: pa.RecordBatch, first_row: int) -> Piece:

@@ -32,6 +32,10 @@ class TokenBucket:
     rate: float
     _free_at: float | None = None  # when the next token is there
 
+    def due(self, now: float) -> float:
+        """The seconds until a token is there, without taking it."""
+        return 0.0 if self._free_at is None else max(0.0, self._free_at - now)
+
     def take(self, now: float, count: int = 1) -> float:
         """Take `count` tokens, perhaps of the future; the seconds to wait before using them.
 
