@@ -4,7 +4,8 @@ BrimError
 ├── PlanError                before anything runs: what was declared cannot work
 │   ├── SchemaMismatch
 │   ├── UnknownColumn
-│   └── BudgetTooSmall
+│   ├── BudgetTooSmall
+│   └── TooFewDevices
 ├── StageFailed              while running: one stage failed, what happened is its cause
 ├── Stalled                  while running: no stage could move; a defect of brim
 ├── ExpressionFailed         while running: an expression has no value for a row
@@ -84,6 +85,29 @@ class BudgetTooSmall(PlanError):
         remedy = f", or {self.remedy}" if self.remedy else ""
         reason = f" ({self.reason})" if self.reason else ""
         return f'memory of {given:.1f} MiB is too small{reason}: give memory="{needed}MiB"{remedy}'
+
+
+class TooFewDevices(PlanError):
+    """Workers that must run at once do not find devices.
+
+    `functions` are their names and ``gpus=``, `given` the devices there are, `enough` how many would be.
+    """
+
+    def __init__(self, functions: Iterable[tuple[str, float]], given: int, enough: int, reason: str = "") -> None:
+        self.functions = tuple(functions)
+        self.given = given
+        self.enough = enough
+        self.reason = reason
+        super().__init__(self.functions, given, enough, reason)
+
+    def __str__(self) -> str:
+        wanted = ", ".join(f"{name} (gpus={share:g})" for name, share in self.functions)
+        several = len(self.functions) > 1
+        together = f" run at once and take {sum(share for _, share in self.functions):g} together" if several else ""
+        reason = f", {self.reason}" if self.reason else ""
+        split = ", or split the pipeline at a file" if several else ""
+        ways = f"give smaller shares, or brim.Engine(gpus={self.enough}) where the machine has them{split}"
+        return f"too few GPUs for {wanted}{together}; the engine has {self.given}{reason}: {ways}"
 
 
 class StageFailed(BrimError):

@@ -20,6 +20,8 @@ MADE = [
     errors.UnknownColumn("prise", ("price", "id"), "select-2"),
     errors.UnknownColumn("prise", ["price"]),
     errors.BudgetTooSmall(64 * MIB, 20 * MIB, 'use backend="thread"'),
+    errors.TooFewDevices([("embed", 1), ("caption", 0.5)], 1, 2),
+    errors.TooFewDevices([("embed", 2)], 2, 2, "others have them"),
     errors.StageFailed("download", "download-3", "TransferFailed: cut"),
     errors.Stalled("range-1: room"),
     errors.ExpressionFailed('col("a") + 1', "overflow", "row 5 of its input"),
@@ -70,6 +72,7 @@ def test_the_sentence_is_made_of_the_fields(error):
 REMEDIES = {
     errors.UnknownColumn: "did you mean 'price'?",
     errors.BudgetTooSmall: 'give memory="64MiB", or use backend="thread"',
+    errors.TooFewDevices: "give smaller shares, or brim.Engine(gpus=2) where the machine has them, or split",
     errors.RowTooLarge: "raise `memory`",
     errors.SpillDiskFull: "free some disk, raise spill_limit or name another spill_dir",
     errors.Stalled: "please report this picture",

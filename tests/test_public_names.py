@@ -13,7 +13,15 @@ import brim
 ERRORS = {
     *("BrimError", "BudgetTooSmall", "CorruptInput", "EgressDenied", "ExpressionFailed", "LimitExceeded"),
     *("ObjectMissing", "PlanError", "RowTooLarge", "SchemaMismatch", "SpillDiskFull", "StageFailed", "Stalled"),
-    *("TransferFailed", "TransferTimeout", "UdfContractError", "UdfError", "UdfMemoryExceeded", "UdfTimeout"),
+    *(
+        "TooFewDevices",
+        "TransferFailed",
+        "TransferTimeout",
+        "UdfContractError",
+        "UdfError",
+        "UdfMemoryExceeded",
+        "UdfTimeout",
+    ),
     *("UnknownColumn", "WorkerDied"),
 }
 SOURCES = {

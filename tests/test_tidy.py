@@ -21,6 +21,7 @@ PRINTS = {
     "pipeline/running.py": "`Pipeline.show` is asked to",
 }
 ENVIRONMENT = {
+    "io/gpus.py": "workers are pinned to devices that their engine's process sees",
     "io/workers/spawn.py": "the environment of a worker is made at its start",
 }
 NO_OPERATOR = {"protocol": "the protocols", "apply_function": "a part", "column_calls": "a part of two operators"}

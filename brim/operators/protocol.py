@@ -236,9 +236,17 @@ class Workers(Protocol):
     """What runs user functions."""
 
     def open(
-        self, function: UserFunction, stage: Stage, *, most: int | None = None
+        self,
+        function: UserFunction,
+        stage: Stage,
+        *,
+        most: int | None = None,
+        places: Sequence[tuple[int, ...]] = (),
     ) -> AbstractAsyncContextManager[Caller]:
-        """Make `function` ready for `stage`, in at most so many processes; leaving the block ends its calls."""
+        """Make `function` ready for `stage`; leaving the block ends its calls.
+
+        It gets at most so many processes, each on the devices of one of `places` where its function wants some.
+        """
 
 
 class Stage(Protocol):

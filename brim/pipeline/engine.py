@@ -23,6 +23,7 @@ from anyio.abc import TaskGroup
 from brim.errors import BrimError, PlanError
 from brim.io import machine
 from brim.io.allocators import keep_pages_briefly
+from brim.io.gpus import gpus_here
 from brim.io.huge_pages import refuse_huge_pages
 from brim.io.object_stores.storage import StorageLike, storage_rules
 from brim.io.spill_folder import SpillFolder
@@ -57,7 +58,7 @@ STORE_SHARE = 10  # what connections to object stores hold beyond what is lent, 
 
 @dataclass(frozen=True, slots=True)
 class EngineStats:
-    """An engine at one moment: bytes of the ledger and of the process tree, and its runs."""
+    """An engine at one moment: bytes of the ledger and of the process tree, its runs, and devices held by workers."""
 
     memory: int
     ledger_used: int
@@ -65,6 +66,8 @@ class EngineStats:
     growth: int
     peak_growth: int
     runs: tuple[RunSnapshot, ...]
+    gpus: int = 0
+    gpus_used: float = 0.0
 
 
 def limits_of(
@@ -73,7 +76,7 @@ def limits_of(
     batch_bytes: int | str | None = None,
     threads: int | None = None,
     processes: int | None = None,
-    gpus: float | None = None,
+    gpus: int | None = None,
     max_connections: int = 64,
     max_runs: int = 1,
     admission: Literal["wait", "refuse"] = "wait",
@@ -85,7 +88,7 @@ def limits_of(
         batch_bytes=None if batch_bytes is None else parse_size(batch_bytes),
         threads=machine.cores() if threads is None else threads,
         processes=machine.cores() if processes is None else processes,
-        gpus=gpus or 0,
+        gpus=gpus_here(gpus),
         max_connections=max_connections,
         max_runs=max_runs,
         admission=admission,
@@ -104,7 +107,7 @@ class Engine:
         spill_dir: where files for what does not fit are made; the system's temporary folder when None.
         threads: calls that compute at once; the number of cores when None.
         processes: worker processes of a user function; the number of cores when None.
-        gpus: devices that user functions with ``gpus=`` share; none when None.
+        gpus: devices that user functions with ``gpus=`` share; those this process may use when None.
         max_connections: transfers at once, over all runs.
         max_runs: the runs that memory is divided for.
         admission: whether a run that does not fit beside others waits or is refused.
@@ -123,7 +126,7 @@ class Engine:
         spill_dir: str | Path | None = None,
         threads: int | None = None,
         processes: int | None = None,
-        gpus: float | None = None,
+        gpus: int | None = None,
         max_connections: int = 64,
         max_runs: int = 16,
         admission: Literal["wait", "refuse"] = "wait",
@@ -299,10 +302,12 @@ class Engine:
 
     def stats(self) -> EngineStats:
         """What the engine holds and runs now."""
-        ledger, truth = self._opened().world.ledger, self._truth
+        shared, truth = self._opened(), self._truth
+        ledger, gpus_used = shared.world.ledger, sum(shared.pools.devices.used.values())
         runs = tuple(seen for job in self._jobs if (seen := job.snapshot()) is not None)
         memory = self.limits.memory
-        return EngineStats(memory, ledger.used, ledger.limit - ledger.cut, truth.growth, truth.peak, runs)
+        limit, gpus = ledger.limit - ledger.cut, self.limits.gpus
+        return EngineStats(memory, ledger.used, limit, truth.growth, truth.peak, runs, gpus, gpus_used)
 
     def stream(self, pipeline: Pipeline) -> Batches:
         """The batches of a run of `pipeline`: ``async with engine.stream(pipeline) as batches: async for …``."""

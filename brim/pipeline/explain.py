@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from brim.errors import BudgetTooSmall
+from brim.errors import BudgetTooSmall, TooFewDevices
 from brim.limits import Limits
 from brim.pipeline.lower import detail_of
 from brim.pipeline.nodes import Node, inputs_of
+from brim.pipeline.place_workers import pinnings
 from brim.pipeline.plan import Plan
-from brim.pipeline.planner import estimated_base, plan, worker_count
+from brim.pipeline.planner import estimated_base, places_each, plan, worker_count
 from brim.sizes import format_size
 
 WIDTH = 56
@@ -19,9 +20,10 @@ def explain(node: Node, limits: Limits) -> str:
     """The declared tree beside the planned stages, then the memory line by line; a budget that is too small says so."""
     try:
         planned = plan(node, limits, base=estimated_base)
-    except BudgetTooSmall as error:
+    except (BudgetTooSmall, TooFewDevices) as error:
         return "\n".join([*_declared(node), "", f"does not fit: {error}"])
-    return "\n".join([*_side_by_side(planned), "", *_sum(planned, limits), "", *_floors(planned)])
+    sums = [*_sum(planned, limits), "", *_gpus(planned, limits), *_floors(planned)]
+    return "\n".join([*_side_by_side(planned), "", *sums])
 
 
 def _side_by_side(planned: Plan) -> list[str]:
@@ -79,9 +81,25 @@ def _workers(planned: Plan, limits: Limits) -> str:
     """How many worker processes there are, and how many there would be with more memory."""
     if not planned.workers:
         return "no worker processes"
-    count, wanted = sum(planned.workers.values()), sum(worker_count(one, limits) for one in planned.workers)
+    pinned = places_each(pinnings(planned.stages, limits), planned.places)
+    most = [min(worker_count(one, limits), pinned.get(one, limits.processes)) for one in planned.workers]
+    count, wanted = sum(planned.workers.values()), sum(most)
     of = f" of {wanted}, for want of memory" if count < wanted else ""
     return f"{count} worker process{'es' if count > 1 else ''}{of}, estimated until they are measured"
+
+
+def _gpus(planned: Plan, limits: Limits) -> list[str]:
+    """The devices of each stage that has some, and what they add up to; nothing where none has."""
+    wanted = pinnings(planned.stages, limits)
+    if not wanted:
+        return []
+    lines, total = [], 0.0
+    for one in wanted:
+        places, share = planned.places[one.stage], one.function.gpus
+        on = ", ".join(map(str, sorted({device for place in places for device in place})))
+        total += len(places) * share
+        lines.append(f"  {one.stage:<30}{f'{len(places)} x {share:g}':>12}  on {on}")
+    return [f"{'gpus':<12}{f'{total:g} of {limits.gpus}':>12}", *lines, ""]
 
 
 def _floors(planned: Plan) -> list[str]:

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from brim.io.workers.devices import Place
 from brim.operators.protocol import Operator
 from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.nodes import Node
+
+Places = Mapping[str, tuple[Place, ...]]
+"""Where the workers of each stage that pins them to devices sit, by its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class Allotment:
 class Plan:
     """Stages in an order in which every stage comes after what it reads; the last is the root.
 
-    `workers` says how many processes each function that runs in some may have.
+    `workers` says how many processes each function that runs in some may have, `places` on which devices.
     """
 
     declared: Node
@@ -71,6 +75,7 @@ class Plan:
     stages: tuple[Stage, ...]
     allotment: Allotment
     workers: Mapping[UserFunction, int] = field(default_factory=dict)
+    places: Places = field(default_factory=dict)
 
     @property
     def schema(self) -> pa.Schema:

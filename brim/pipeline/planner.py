@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 
 from brim.errors import BudgetTooSmall
@@ -13,7 +14,8 @@ from brim.pipeline.check import check
 from brim.pipeline.fuse import fuse
 from brim.pipeline.lower import lower
 from brim.pipeline.nodes import ApplyStep, MapBatches, Node, inputs_of
-from brim.pipeline.plan import Plan
+from brim.pipeline.place_workers import Pinning, pinnings, placed_alone
+from brim.pipeline.plan import Places, Plan
 from brim.pipeline.rules import RULES
 from brim.sizes import MIB
 
@@ -39,21 +41,27 @@ def optimize(node: Node) -> Node:
     return reduce(lambda planned, rule: rule(planned), RULES, node)
 
 
-def plan(node: Node, limits: Limits, *, base: BaseOf = no_base, runs: int = 1) -> Plan:
+def plan(node: Node, limits: Limits, *, base: BaseOf = no_base, runs: int = 1, places: Places | None = None) -> Plan:
     """How to run `node` within `limits`; `base` says what worker processes weigh, given how many each function gets.
+
+    `places` are the devices that were reserved for it; where nothing was said, all of them are free.
 
     Where not all workers fit the plan gets fewer, down to one a function, before it is refused.
 
     Raises:
         BudgetTooSmall: not even the smallest batches can be moved through.
+        TooFewDevices: the workers of all its stages do not find devices at once.
         PlanError: what was declared cannot run.
     """
     planned = optimize(node)
     stages = fuse(lower(planned, limits))
     check(stages)
+    wanted = pinnings(stages, limits)
+    places = placed_alone(wanted, limits.gpus) if places is None else places
+    pinned = places_each(wanted, places)
     operators, functions = [stage.operator for stage in stages], process_functions(node)
     for most in range(limits.processes if functions else 1, 0, -1):
-        workers = {function: min(worker_count(function, limits), most) for function in functions}
+        workers = {one: min(worker_count(one, limits), most, pinned.get(one, most)) for one in functions}
         taken = base(workers)
         try:
             shares = allot(
@@ -68,8 +76,23 @@ def plan(node: Node, limits: Limits, *, base: BaseOf = no_base, runs: int = 1) -
             if most == 1:
                 raise
         else:
-            return Plan(node, planned, stages, shares, workers)
+            return Plan(node, planned, stages, shares, workers, places)
     raise AssertionError("the last number of workers was planned or refused")
+
+
+def places_each(wanted: Sequence[Pinning], places: Places) -> Counter[UserFunction]:
+    """How many places each function has."""
+    counts: Counter[UserFunction] = Counter()
+    for pinning in wanted:
+        counts[pinning.function] += len(places[pinning.stage])
+    return counts
+
+
+def wanted_devices(node: Node, limits: Limits) -> list[Pinning]:
+    """The stages of `node` whose workers sit on devices."""
+    if not any(function.gpus for function in process_functions(node)):
+        return []
+    return pinnings(fuse(lower(optimize(node), limits)), limits)
 
 
 def _remedy(base: int, runs: int) -> str:

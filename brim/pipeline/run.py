@@ -92,7 +92,8 @@ class Run:
         inboxes, outbox = [self.queues[i] for i in stage.inputs], self.queues[index]
         state.clock.start()
         try:
-            task = Task(state, self.world, memory, self.plan.allotment.batch_bytes, self.plan.workers)
+            places = self.plan.places.get(stage.id, ())
+            task = Task(state, self.world, memory, self.plan.allotment.batch_bytes, self.plan.workers, places)
             try:
                 await stage.operator.run(inboxes, outbox, task)
             except* ReaderGone:

@@ -36,7 +36,7 @@ class Settings(TypedDict, total=False):
     spill_dir: str | Path | None
     threads: int | None
     processes: int | None
-    gpus: float | None
+    gpus: int | None
     max_connections: int
     egress: Literal["any", "public"]
     storage: StorageLike

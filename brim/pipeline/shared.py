@@ -17,11 +17,13 @@ from brim.io.workers.pools import WorkerPools
 from brim.limits import Limits
 from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.allot import OVERSIZE_SHARE
+from brim.pipeline.device_line import DeviceLine, Reservation
 from brim.pipeline.handed_over import HandedOver
 from brim.pipeline.ledger import Kind, Request
 from brim.pipeline.nodes import Node
+from brim.pipeline.place_workers import pinnings
 from brim.pipeline.plan import Plan
-from brim.pipeline.planner import plan, process_functions
+from brim.pipeline.planner import plan, process_functions, wanted_devices
 from brim.pipeline.world import World
 
 
@@ -39,22 +41,32 @@ class Shared:
     handed_over: HandedOver = field(default_factory=HandedOver)
     running: int = 0
     screen: anyio.Lock = field(default_factory=anyio.Lock)
+    devices: DeviceLine = field(init=False)
     _weights: dict[UserFunction, int] = field(default_factory=dict)
     _bases: dict[UserFunction, int] = field(default_factory=dict)
     _workers: Counter[UserFunction] = field(default_factory=Counter)
     _line: anyio.Lock = field(default_factory=anyio.Lock)
 
     def __post_init__(self) -> None:
+        self.devices = DeviceLine(self.limits)
         ledger = self.world.ledger
         ledger.kept_for_floors = ledger.limit // 2 if self.runs > 1 else 0
 
     async def admit(self, node: Node) -> Plan:
-        """A plan of `node` whose floors are reserved."""
-        weights = await self._weigh_workers(node)  # may take long, so nobody waits behind it
+        """A plan of `node` whose devices and floors are reserved."""
+        devices = await self.devices.reserve(wanted_devices(node, self.limits))
+        try:
+            return await self._admit(node, devices)
+        except BaseException:
+            self.devices.release(devices)
+            raise
+
+    async def _admit(self, node: Node, devices: Reservation) -> Plan:
+        weights = await self._weigh_workers(node, devices)  # may take long, so nobody waits behind it
         async with self._line:
             self._forget_ended_workers()
             self._weights.update(weights)  # workers that ended in the meantime are started again
-            planned = plan(node, self.limits, base=self._base_with, runs=self.runs)
+            planned = plan(node, self.limits, base=self._base_with, runs=self.runs, places=devices.places)
             for function, count in planned.workers.items():
                 await self._reserve_workers(function, count)
             await self._reserve(planned.allotment.floors)
@@ -65,6 +77,7 @@ class Shared:
     def release(self, planned: Plan, kept: int = 0) -> None:
         """Give back what `admit` reserved but for `kept` bytes: the run has ended, its workers serve nobody."""
         self.running -= 1
+        self.devices.release(Reservation(pinnings(planned.stages, self.limits), planned.places))
         self._workers.subtract(planned.workers)
         self.world.ledger.release(planned.allotment.floors - kept)
 
@@ -86,12 +99,12 @@ class Shared:
         weight = self._weights.get(function, 0) * (self._workers[function] + count)
         return max(weight, self._bases.get(function, 0))
 
-    async def _weigh_workers(self, node: Node) -> dict[UserFunction, int]:
+    async def _weigh_workers(self, node: Node, devices: Reservation) -> dict[UserFunction, int]:
         """What a worker of each function of `node` weighs; one is started where none lives."""
         functions = process_functions(node)
         for function in functions:
             if function not in self._weights or function not in self._alive():
-                self._weights[function] = await self.pools.measure(function)
+                self._weights[function] = await self.pools.measure(function, devices.of(function))
         return {function: self._weights[function] for function in functions}
 
     async def _reserve_workers(self, function: UserFunction, count: int) -> None:

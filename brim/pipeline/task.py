@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
 from brim.events import Fact, Resource, Waits
+from brim.io.workers.devices import Place
 from brim.operators.protocol import Caller, Clock, SpillSpace, Stage, Stores, Threads, Workers
 from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.stage_clock import StageClock
@@ -43,15 +44,18 @@ class StageThreads:
 
 @dataclass(frozen=True, slots=True)
 class StageWorkers:
-    """The engine's workers as one run uses them: at most as many of a function as its plan has memory for."""
+    """The engine's workers as one stage uses them: as many as its plan has memory and devices for."""
 
     workers: Workers
     most: Mapping[UserFunction, int]
+    places: Sequence[Place] = ()
 
     def open(
-        self, function: UserFunction, stage: Stage, *, most: int | None = None
+        self, function: UserFunction, stage: Stage, *, most: int | None = None, places: Sequence[Place] = ()
     ) -> AbstractAsyncContextManager[Caller]:
-        most = self.most.get(function, most)
+        most, places = self.most.get(function, most), self.places or places
+        if places:
+            return self.workers.open(function, stage, most=most, places=places)
         return self.workers.open(function, stage) if most is None else self.workers.open(function, stage, most=most)
 
 
@@ -64,6 +68,7 @@ class Task:
     memory: StageMemory
     batch_bytes: int
     most_workers: Mapping[UserFunction, int]
+    places: Sequence[Place] = ()
 
     @property
     def id(self) -> str:
@@ -87,7 +92,7 @@ class Task:
 
     @property
     def workers(self) -> Workers:
-        return StageWorkers(self.world.workers, self.most_workers)
+        return StageWorkers(self.world.workers, self.most_workers, self.places)
 
     @property
     def spill(self) -> SpillSpace:

@@ -44,7 +44,7 @@ class Weights:
     start_s: float = 0.0
     pools: list[Living] = field(default_factory=list)
 
-    async def measure(self, function):
+    async def measure(self, function, places=()):
         await anyio.sleep(self.start_s)
         self.pools.append(Living(function))
         return self.worker_bytes

@@ -19,7 +19,7 @@ from anyio.abc import TaskGroup
 
 from brim.errors import BrimError, WorkerDied
 from brim.events import Fact, WorkerEnded, WorkerStarted
-from brim.io.workers.devices import Devices
+from brim.io.workers.devices import Devices, Place, misplaced, untaken
 from brim.io.workers.messages import Alive, Finished, Invoke, Made, Message, Next, Raised, Ready, Start, Stop
 from brim.io.workers.payload import Payload
 from brim.io.workers.process import WorkerFacts, WorkerProcess
@@ -38,7 +38,8 @@ RECENT = 0.3  # weight of the latest call in the mean time of a call
 class Pool:
     """The workers of `function`, at most `size`. `tasks` is where they live; `tell` is whom it serves now.
 
-    `running_size` is how many there may be at the moment: fewer while memory is short.
+    `running_size` is how many there may be at the moment: fewer while memory is short. `places` are the devices of its
+    workers, `measured` is how many wait for it to be measured.
     """
 
     function: UserFunction
@@ -48,6 +49,8 @@ class Pool:
     clock: Clock
     tasks: TaskGroup
     devices: Devices
+    places: tuple[Place, ...] = ()
+    measured: int = 0
     tell: Callable[[Fact], None] | None = None
     workers: list[WorkerProcess] = field(default_factory=list)
     waiting: deque[Request] = field(default_factory=deque)
@@ -85,6 +88,9 @@ class Pool:
     def resize(self, size: int) -> None:
         """Have at most `size` workers from now on."""
         self.size = size
+        staying = [worker for worker in self.workers if not worker.end_reason] if self.function.gpus else []
+        for index in misplaced([worker.devices for worker in staying], self.places):
+            staying[index].hang_up("its device is needed")
         self.throttle(size)
 
     def throttle(self, size: int) -> None:
@@ -159,6 +165,11 @@ class Pool:
                 self._start_worker()
             await self._changed.wait()
 
+    def wake(self) -> None:
+        """Look again at what can begin: devices have become free."""
+        self._ring()
+        self.go()
+
     def hang_up(self, reason: str) -> None:
         """Let all workers end by themselves; nobody is served."""
         for worker in self.workers:
@@ -201,17 +212,26 @@ class Pool:
     # One worker's life
 
     def _start_worker(self) -> None:
-        devices = self.devices.take(self.function.gpus) if self.function.gpus else ()
-        if devices is None or self.closing:
+        if self.closing or (devices := self._take_devices()) is None:
             return
         try:
             worker = WorkerProcess.start(devices)
         except OSError as error:
-            self.devices.give_back(devices, self.function.gpus)
             self._fail(WorkerDied(self.function.name, None, 0, f"no process could be started: {error}"))
+            self.devices.give_back(devices, self.function.gpus)
         else:
             self.workers.append(worker)
             self.tasks.start_soon(self._live, worker, name=f"brim worker of {self.function.name}")
+
+    def _take_devices(self) -> Place | None:
+        """Where a new worker sits; None while those who must leave are still there."""
+        if not self.function.gpus:
+            return ()
+        places = untaken(self.places, [worker.devices for worker in self.workers])
+        devices = self.devices.take(self.function.gpus, places)
+        if devices is None:
+            self.devices.wanted(places, self.function.gpus)
+        return devices
 
     async def _live(self, worker: WorkerProcess) -> None:
         """Give a worker its function, listen to it until it hangs up, end it."""
@@ -291,17 +311,21 @@ class Pool:
     def _gone(self, worker: WorkerProcess, exit_code: int | None) -> None:
         """`worker` has ended: what it computed is lost, what it was sent ahead goes to another."""
         self.workers.remove(worker)
-        self.devices.give_back(worker.devices, self.function.gpus)
         reason = worker.end_reason or f"exit code {exit_code}"
         self._tell(WorkerEnded(self.function.name, worker.facts.pid, reason))
         died = WorkerDied(self.function.name, exit_code, worker.calls[0].rows if worker.calls else 0, worker.output)
         self._deaths += not worker.end_reason
-        if self.failed is None and (self._deaths >= DEATHS_IN_A_ROW or not worker.ready) and not self.closing:
+        if (
+            self.failed is None
+            and (self._deaths >= DEATHS_IN_A_ROW or not (worker.ready or worker.end_reason))
+            and not self.closing
+        ):
             self.failed = died
         calls = list(worker.calls)
         if calls and calls[0].begun.is_set():
             calls.pop(0).answer(died)
         self.waiting.extendleft(call for call in reversed(calls) if not call.abandoned)
+        self.devices.give_back(worker.devices, self.function.gpus)
         self._ring()
         self.go()
 

@@ -7,7 +7,7 @@ number are ended, those used longest ago first. When the engine closes all worke
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -17,7 +17,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from brim.errors import PlanError
-from brim.io.workers.devices import Devices
+from brim.io.workers.devices import Devices, Place, in_the_way
 from brim.io.workers.entrance import Gates
 from brim.io.workers.in_process import ProcessCaller
 from brim.io.workers.in_thread import ThreadCaller
@@ -51,10 +51,13 @@ class WorkerPools:
         return tuple(facts for pool in self.pools for facts in pool.facts)
 
     @asynccontextmanager
-    async def open(self, function: UserFunction, stage: Stage, *, most: int | None = None) -> AsyncIterator[Caller]:
+    async def open(
+        self, function: UserFunction, stage: Stage, *, most: int | None = None, places: Sequence[Place] = ()
+    ) -> AsyncIterator[Caller]:
         """`function`, ready to be called by `stage`; leaving the block leaves its calls. Workers stay for the next."""
         if function.backend == "process":
-            async with self._processes(function, stage, self.limits.processes if most is None else most) as caller:
+            most = self.limits.processes if most is None else most
+            async with self._processes(function, stage, most, places) as caller:
                 yield caller
         elif function.backend == "thread":
             yield ThreadCaller(function, stage)
@@ -65,22 +68,30 @@ class WorkerPools:
             finally:
                 await loop_caller.aclose()
 
-    async def measure(self, function: UserFunction) -> int:
+    async def measure(self, function: UserFunction, places: Sequence[Place] = ()) -> int:
         """Start a worker of `function` if none is there; the bytes it holds when it is ready, before any call.
+
+        It sits in one of `places`, where the function wants devices.
 
         Raises:
             UdfError: the function cannot be built there, with the traceback.
             WorkerDied: the process ended before it was ready.
             PlanError: the function cannot be sent to a process, or its devices are not the engine's.
         """
-        pool = await self._pool(function, self.limits.processes)
+        pool = await self._pool(function, self.limits.processes, places)
         pool.failed = None
-        await pool.ready()
+        pool.measured += 1
+        try:
+            await pool.ready()
+        finally:
+            pool.measured -= 1
         return pool.base_bytes
 
     @asynccontextmanager
-    async def _processes(self, function: UserFunction, stage: Stage, most: int) -> AsyncIterator[Caller]:
-        pool = await self._pool(function, most)
+    async def _processes(
+        self, function: UserFunction, stage: Stage, most: int, places: Sequence[Place]
+    ) -> AsyncIterator[Caller]:
+        pool = await self._pool(function, most, places)
         pool.enter(stage.tell)
         caller = ProcessCaller(pool, stage)
         try:
@@ -90,21 +101,41 @@ class WorkerPools:
             pool.leave()
             self._end_idle()
 
-    async def _pool(self, function: UserFunction, most: int) -> Pool:
+    async def _pool(self, function: UserFunction, most: int, places: Sequence[Place] = ()) -> Pool:
         """A pool of `function` that serves nobody, with at most so many workers; a new one where there is none."""
         data = await self.threads.run(pickled, function)
         same = [pool for pool in self.pools if pool.pickled == data]
         in_use = sum(len(pool.workers) for pool in same if not pool.is_idle)
         size = max(1, min(most, self._most(function), self.limits.processes - in_use))
+        if function.gpus:
+            places = places or self.devices.places(function.gpus)
+            size = min(size, len(places))
+            same = [pool for pool in same if not pool.measured]  # its worker must stay where it is
         for pool in same:
             if pool.is_idle:
+                pool.places = tuple(places)
                 self.pools.remove(pool)
                 self.pools.append(pool)  # used last
                 pool.resize(size)
                 return pool
-        pool = Pool(function, data, size, self._folder(), self.clock, self.tasks, self.devices)
+        pool = Pool(function, data, size, self._folder(), self.clock, self.tasks, self.devices, tuple(places))
         self.pools.append(pool)
         return pool
+
+    def make_way(self, places: Sequence[Place], share: float) -> None:
+        """End idle workers, no more than needed, so that one of `share` finds one of `places`."""
+        ending = [(pool, worker) for pool in self.pools for worker in pool.workers if worker.end_reason]
+        spare = [pool for pool in self.pools if pool.is_idle and not pool.measured]
+        idle = ending + [(pool, worker) for pool in spare for worker in pool.workers if not worker.end_reason]
+        held = [(worker.devices, pool.function.gpus) for pool, worker in idle]
+        for index in in_the_way(self.devices.used, places, share, held):
+            idle[index][1].hang_up("its device is needed")
+
+    def go_on(self) -> None:
+        """Let pools start workers that waited for devices."""
+        for pool in self.pools:
+            if pool.function.gpus:
+                pool.wake()
 
     def halve(self) -> None:
         """Let half of the workers of each function end, after their calls."""
@@ -121,7 +152,7 @@ class WorkerPools:
         most = min(function.concurrency or self.limits.processes, self.limits.processes)
         if not function.gpus:
             return most
-        if not (pinned := self.devices.most(function.gpus)):
+        if not (pinned := len(self.devices.places(function.gpus))):
             given = f"gpus={function.gpus} where the engine has {self.devices.count}"
             raise PlanError(f"{function.name}: {given}; say brim.Engine(gpus=...)")
         return min(most, pinned)
@@ -155,10 +186,11 @@ async def open_pools(
     spill: SpillSpace,
 ) -> AsyncIterator[WorkerPools]:
     """The workers of an engine with these `limits`; leaving the block ends every worker and waits until it is gone."""
-    devices, pools = Devices(int(limits.gpus)), None
+    devices, pools = Devices(limits.gpus), None
     try:
         async with anyio.create_task_group() as tasks:
             pools = WorkerPools(limits, clock, threads, spill, tasks, devices)
+            devices.wanted, devices.freed = pools.make_way, pools.go_on
             try:
                 yield pools
             finally:
