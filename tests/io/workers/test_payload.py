@@ -1,5 +1,6 @@
 """Payloads: any batch comes back equal, is copied once, and cannot be changed."""
 
+import mmap
 import os
 from pathlib import Path
 
@@ -75,12 +76,36 @@ def test_a_mapped_batch_outlives_its_descriptor_and_leaves_nothing():
 def test_what_was_written_cannot_be_changed_or_shortened():
     payload = Payload.create()
     payload.write_bytes(b"sealed")
-    for change in (lambda: os.pwrite(payload.fd, b"x", 0), lambda: os.ftruncate(payload.fd, 1)):
+    changes = (
+        lambda: os.pwrite(payload.fd, b"x", 0),
+        lambda: os.ftruncate(payload.fd, 1),
+        lambda: os.ftruncate(payload.fd, 9),
+        lambda: mmap.mmap(payload.fd, 6),
+    )
+    for change in changes:
         with pytest.raises(PermissionError):
             change()
     assert read_bytes(os.dup(payload.fd)) == b"sealed"
     payload.close()
     payload.close()
+
+
+def test_it_is_sealed_while_the_kernel_uses_a_page_of_it():
+    payload = Payload.create()
+    os.write(payload.fd, bytes(4096))
+    reading, writing = os.pipe()
+    os.splice(payload.fd, writing, 4096, offset_src=0)  # the page is in the pipe too
+    payload._seal()
+    with pytest.raises(PermissionError):
+        os.pwrite(payload.fd, b"x", 0)
+    for fd in (reading, writing):
+        os.close(fd)
+    payload.close()
+
+
+def test_a_kernel_without_the_newer_seal_gets_the_older(monkeypatch):
+    monkeypatch.setattr("brim.io.workers.payload._FUTURE_WRITE", 1 << 20)
+    test_what_was_written_cannot_be_changed_or_shortened()
 
 
 def test_without_anonymous_memory_a_file_without_a_name_does_the_same(tmp_path, monkeypatch):
