@@ -28,6 +28,8 @@ Fields come first, the sentence is made of them: every error pickles and can be 
 
 from __future__ import annotations
 
+import signal
+
 import difflib
 from collections.abc import Iterable
 
@@ -238,22 +240,37 @@ class TransferTimeout(TransferFailed, TimeoutError):
 
 
 class WorkerDied(BrimError):
-    """A worker process ended without an answer; `place` says which rows it had in hand, where that is known."""
+    """A worker process ended without an answer; `place` says which rows it had in hand, where that is known.
 
-    def __init__(self, function: str, exit_code: int | None, rows: int, output: str = "", place: str = "") -> None:
-        super().__init__(function, exit_code, rows, output, place)
+    `deaths` is how many workers of the function died one after another, where no more of them is started.
+    """
+
+    def __init__(  # noqa: PLR0913 - facts
+        self, function: str, exit_code: int | None, rows: int, output: str = "", place: str = "", deaths: int = 0
+    ) -> None:
+        super().__init__(function, exit_code, rows, output, place, deaths)
         self.place = place
         self.function = function
         self.exit_code = exit_code
         self.rows = rows
         self.output = output
+        self.deaths = deaths
+
+    @property
+    def signal(self) -> str | None:
+        """The name of the signal that ended it, as in ``"SIGSEGV"``; None where it ended otherwise."""
+        code = self.exit_code
+        if code is None or code >= 0:
+            return None
+        return signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
 
     def __str__(self) -> str:
         code = self.exit_code
-        how = "unknown" if code is None else f"signal {-code}" if code < 0 else f"exit code {code}"
+        how = "unknown" if code is None else f"{self.signal}, signal {-code}" if code < 0 else f"exit code {code}"
         output = f"; it last printed:\n{self.output}" if self.output else ""
         rows = self.place or f"{self.rows} rows"
-        return f"the worker of {self.function} died ({how}) with {rows} in hand{output}"
+        again = f", the last of {self.deaths} in a row: no more are started" if self.deaths else ""
+        return f"the worker of {self.function} died ({how}) with {rows} in hand{again}{output}"
 
 
 class UdfError(BrimError):
@@ -281,4 +298,9 @@ class UdfTimeout(UdfError):
 
 
 class UdfMemoryExceeded(UdfError):
-    """A user function needs more memory than the engine can lend."""
+    """A user function needs more memory than the engine can give; `peak_bytes` is the most its worker held."""
+
+    def __init__(self, function: str, reason: str, rows: str = "", traceback: str = "", peak_bytes: int = 0) -> None:
+        super().__init__(function, reason, rows, traceback)
+        self.args = (function, reason, rows, traceback, peak_bytes)
+        self.peak_bytes = peak_bytes

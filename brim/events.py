@@ -81,6 +81,45 @@ class WorkerEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerRestarted:
+    """A worker process ended that should not have, or was ended for the memory it kept; another takes its place.
+
+    `deaths` is how many died in a row, `wait_s` the time until another is started.
+    """
+
+    function: str
+    pid: int
+    reason: str
+    deaths: int
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerMemory:
+    """Something was done about the memory of a worker: it was `recycled`, `killed` or `killed_by_kernel`.
+
+    `held_bytes` is what it held, `lent_bytes` what it had been lent for its call, `workers` how many there may be now.
+    """
+
+    function: str
+    pid: int
+    action: str
+    held_bytes: int
+    lent_bytes: int
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOutput:
+    """A worker process has printed `text`, and `dropped_bytes` before that; told of once a second at most."""
+
+    function: str
+    pid: int
+    text: str
+    dropped_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Spilled:
     """Bytes were written to, or read from, the spill folder."""
 
@@ -104,4 +143,16 @@ class Overshot:
     held_bytes: int
 
 
-Fact = Retried | Throttled | RowsFailed | WorkerStarted | WorkerEnded | Spilled | BatchResized | Overshot
+Fact = (
+    Retried
+    | Throttled
+    | RowsFailed
+    | WorkerStarted
+    | WorkerEnded
+    | WorkerRestarted
+    | WorkerMemory
+    | WorkerOutput
+    | Spilled
+    | BatchResized
+    | Overshot
+)

@@ -107,6 +107,9 @@ class FakeMemory:
     async def work(self, size: int) -> FakeLoan:
         return self._lend(min(size, self.work_limit))
 
+    def try_work(self, size: int) -> FakeLoan | None:
+        return self._lend(min(size, self.work_limit))
+
     def _lend(self, size: int) -> FakeLoan:
         self.lent += size
         self.peak = max(self.peak, self.lent)

@@ -38,6 +38,14 @@ def free_in_groups(root: Path = Path("/")) -> int | None:
 
 def groups(root: Path) -> Iterator[Group]:
     """The memory groups of this process and all their ancestors that can be seen from here."""
+    for version, folder in group_folders(root):
+        group = _read_v2(folder) if version == 2 else _read_v1(folder)  # noqa: PLR2004 - the kernel's versions
+        if group is not None:
+            yield group
+
+
+def group_folders(root: Path) -> Iterator[tuple[int, Path]]:
+    """Where they are, each with the version of its kind, this process's own before its ancestors."""
     try:
         memberships = (root / "proc/self/cgroup").read_text().splitlines()
         mounts = (root / "proc/self/mountinfo").read_text().splitlines()
@@ -48,10 +56,7 @@ def groups(root: Path) -> Iterator[Group]:
         version = 2 if controllers == "" else 1
         if version == 1 and "memory" not in controllers.split(","):
             continue
-        for folder in _folders(root, mounts, version, path):
-            group = _read_v2(folder) if version == 2 else _read_v1(folder)  # noqa: PLR2004 - the kernel's versions
-            if group is not None:
-                yield group
+        yield from ((version, folder) for folder in _folders(root, mounts, version, path))
 
 
 def _folders(root: Path, mounts: list[str], version: int, path: str) -> Iterator[Path]:

@@ -84,6 +84,19 @@ def tree_bytes(root: int | None = None) -> int:
         tree.close()
 
 
+def anonymous_tree_bytes(root: int) -> int:
+    """Anonymous memory of `root` and its descendants, what they share among them counted for each."""
+    held = 0
+    for pid in descendants(root):
+        with suppress(OSError):
+            statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                held += anonymous_bytes(statm)
+            finally:
+                os.close(statm)
+    return held
+
+
 def descendants(root: int) -> list[int]:
     """`root` and all processes below it."""
     found, todo = [], [root]

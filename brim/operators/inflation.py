@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -54,20 +54,43 @@ class Estimate:
 
 
 @dataclass(eq=False, slots=True)
+class LeastOfLast:
+    """A ratio of which only upper bounds are seen, because others allocate at the same time: the least is nearest."""
+
+    _last: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_CALLS))
+
+    def learn(self, ratio: float) -> None:
+        """Take note of one more bound."""
+        self._last.append(ratio)
+
+    def value(self, unknown: float) -> float:
+        """The least of the last calls, or `unknown`."""
+        return min(self._last, default=unknown)
+
+
+class Ratio(Protocol):
+    """What is known of a ratio."""
+
+    def learn(self, ratio: float) -> None: ...
+
+    def value(self, unknown: float) -> float: ...
+
+
+@dataclass(eq=False, slots=True)
 class Inflation:
     """What one operator in one run makes of its input, and takes for it.
 
     `target_bytes` is what an output should weigh, `work_limit` the most a call should take beside its input and output
-    (None where that is not counted). `share` is the part of a full cut that is dared after an overshoot;
-    `unsettled` says that there was one, and that calls under way will teach more.
+    (None where that is not counted), `work` how that is estimated. `share` is the part of a full cut that is dared
+    after an overshoot; `unsettled` says that there was one, and that calls under way will teach more.
     """
 
     target_bytes: int
     work_limit: int | None = None
+    work: Ratio = field(default_factory=LeastOfLast)
     share: float = 1.0
     unsettled: bool = False
     _made: Estimate = field(default_factory=Estimate)
-    _work: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_CALLS))
     _hold: int = 0
     _alone: bool = False
     _row_bytes: float = 1.0
@@ -85,19 +108,15 @@ class Inflation:
 
     @property
     def work_estimate(self) -> float:
-        """Bytes that computing takes for an input byte.
-
-        What is measured is an upper bound (others may allocate at the same time), so the least of the last calls is
-        the nearest to the truth.
-        """
-        return min(self._work, default=0.0)
+        """Bytes that computing takes for an input byte."""
+        return self.work.value(0.0)
 
     @property
     def input_bytes(self) -> int:
         """What the input of a call should weigh, so that its output and its work fit."""
         whole = self.target_bytes / max(1.0, self.estimate)
-        if self.work_limit is not None and self._work:
-            whole = min(whole, self.work_limit / max(1e-9, self.work_estimate))
+        if self.work_limit is not None and (work := self.work_estimate):
+            whole = min(whole, self.work_limit / work)
         return max(1, int(self.share * whole))
 
     def output_bytes(self, read_bytes: int) -> int:
@@ -114,7 +133,7 @@ class Inflation:
             return
         self._made.learn(made_bytes / read_bytes)
         if work_bytes is not None:
-            self._work.append(work_bytes / read_bytes)
+            self.work.learn(work_bytes / read_bytes)
         if rows:
             self._row_bytes = read_bytes / rows
         if self._hold:
@@ -122,12 +141,21 @@ class Inflation:
         elif self.share < 1.0:
             self.share = min(1.0, self.share * REGROWTH)
 
+    def worked(self, read_bytes: int, work_bytes: int) -> None:
+        """Take note of what a call took alone, where its output is not known, or is learned by itself."""
+        if read_bytes:
+            self.work.learn(work_bytes / read_bytes)
+
     def overshot(self, lent_bytes: int, held_bytes: int) -> Overshot | None:
         """The fact to tell where `held_bytes` are more than was lent, whereupon the next cut is half at most."""
         if held_bytes <= max(lent_bytes * TOLERANCE, lent_bytes + LEAST_OVERSHOOT):
             return None
-        self.share, self._hold, self.unsettled = self.share / 2, HOLD_CALLS, True
+        self.halve()
         return Overshot(lent_bytes, held_bytes)
+
+    def halve(self) -> None:
+        """Cut half as large at most from now on, and let the next call go alone."""
+        self.share, self._hold, self.unsettled = self.share / 2, HOLD_CALLS, True
 
     async def place(self, window: Ordered[Any]) -> None:
         """Wait for a place in `window`. After an overshoot, for the end of all calls, and the next call goes alone."""
@@ -150,7 +178,8 @@ class Inflation:
             return None
         self._told_bytes = size
         way = "less" if size < told else "more"
-        made = f"1 byte makes {self.estimate:.3g}" + (f" and takes {self.work_estimate:.3g}" if self._work else "")
+        takes = f" and takes {self.work_estimate:.3g}" if self.work_estimate else ""
+        made = f"1 byte makes {self.estimate:.3g}{takes}"
         return BatchResized(max(1, int(size / self._row_bytes)), f"{way} a call, {format_size(size)}: {made}")
 
     def cut(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

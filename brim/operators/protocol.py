@@ -112,6 +112,9 @@ class Memory(Protocol):
     async def work(self, size: int) -> Loan:
         """`size` bytes for computing; `size` above `work_limit` is granted as `work_limit`."""
 
+    def try_work(self, size: int) -> Loan | None:
+        """As `work`, if they are there at once."""
+
 
 class Threads(Protocol):
     """Where computing happens: the engine's thread limiter, or the caller itself in tests."""
@@ -214,7 +217,7 @@ class Call(Protocol):
     async def next_piece(self) -> Piece | None:
         """What the call makes next, made only now that it is asked for; None at the end.
 
-        Raises `UdfError` and its kinds, and `WorkerDied`.
+        Raises `UdfError` and its kinds, and `WorkerDied`; `UdfMemoryExceeded` where it found too little memory.
         """
 
 
@@ -225,10 +228,12 @@ class Caller(Protocol):
     def window(self) -> int:
         """The calls worth beginning at once: those that compute, and those made ready beside them."""
 
-    def call(self, batch: pa.RecordBatch) -> Call:
+    def call(self, batch: pa.RecordBatch, work_bytes: int = 0, *, alone: bool = False) -> Call:
         """A call on `batch`, whose columns are the arguments in order.
 
-        At most the `concurrency` of the function's declaration compute at once; the rest wait in order.
+        At most the `concurrency` of the function's declaration compute at once; the rest wait in order. `work_bytes` is
+        what the call is expected to take beside its input and output; where the function runs in processes that is
+        borrowed before it begins. An `alone` call begins when no other of the function is under way there.
         """
 
 

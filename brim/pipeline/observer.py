@@ -19,6 +19,9 @@ from brim.events import (
     Throttled,
     Waits,
     WorkerEnded,
+    WorkerMemory,
+    WorkerOutput,
+    WorkerRestarted,
     WorkerStarted,
 )
 from brim.pipeline.chain import Chain, chain_from
@@ -75,6 +78,14 @@ class Observer:
                 self._gather("batch.overshoot", operator_id, {}, lent_bytes=lent, held_bytes=held)
             case WorkerStarted(function=function, pid=pid, base_bytes=base, start_s=start_s):
                 self._event("worker.start", operator_id, function=function, pid=pid, base_bytes=base, start_s=start_s)
+            case WorkerRestarted(function=function, reason=reason, deaths=deaths, wait_s=wait_s):
+                fields = {"function": function, "cause": reason, "deaths": deaths, "wait_s": wait_s}
+                self._gather("worker.restart", operator_id, {}, **fields)
+            case WorkerMemory(function=function, action=action, held_bytes=held, lent_bytes=lent, workers=workers):
+                fields = {"function": function, "action": action, "held_bytes": held, "lent_bytes": lent}
+                self._gather("worker.memory", operator_id, {action: 1}, **fields, workers=workers)
+            case WorkerOutput(function=function, pid=pid, text=text, dropped_bytes=dropped):
+                self._event("worker.output", operator_id, function=function, pid=pid, text=text, dropped_bytes=dropped)
             case WorkerEnded(function=function, pid=pid, reason=reason):
                 self._event("worker.stop", operator_id, function=function, pid=pid, cause=reason)
 

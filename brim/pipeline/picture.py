@@ -34,7 +34,10 @@ _ROWS, _RATE, _BYTES, _BAR, _QUEUE_SIZE, _NOW = 9, 7, 9, 5, 10, 18
 _NAME_MAX, _WIDE = 34, 100
 _GAP = "  "
 _ENDED = "ended"
-_OUTSIDE = {"connections": "network", "workers": "workers", "disk": "disk", "no_input": "iterable"}
+_OUTSIDE = {"connections": "network", "workers": "workers", "disk": "disk", "no_input": "iterable"} | {
+    "throttled": "throttled",
+    "rate_limit": "rate limit",
+}
 _STYLES = {BUSY: "green", Waits.OUTSIDE: "cyan", Waits.MEMORY: "yellow", Waits.ROOM: "dim", Waits.INPUT: "dim"}
 _WARM, _HOT = 0.85, 0.95
 

@@ -12,6 +12,9 @@ import anyio.to_thread
 
 from brim.io.allocators import give_back
 from brim.io.workers.pools import WorkerPools
+from brim.sizes import MIB
+
+WORTH_RECYCLING = 8 * MIB  # a worker that keeps so much more than after its first call
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +25,14 @@ class Relief:
     thread: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
 
     async def give_back(self) -> None:
+        self.pools.recycle(WORTH_RECYCLING)
         await anyio.to_thread.run_sync(give_back, limiter=self.thread)
 
     def halve_workers(self) -> None:
         self.pools.halve()
+
+    def end_hungriest(self) -> None:
+        self.pools.end_hungriest()
 
     def restore_workers(self) -> None:
         self.pools.restore()

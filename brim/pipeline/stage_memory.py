@@ -113,6 +113,15 @@ class StageMemory:
         self._loans.add(loan)
         return loan
 
+    def try_work(self, size: int) -> WorkLoan | None:
+        """`size` bytes for computing, if they are there at once."""
+        size = min(size, self.ledger.work_limit)
+        if not self.ledger.borrow(Kind.WORK, size, self.state.rank):
+            return None
+        loan = WorkLoan(self, size)
+        self._loans.add(loan)
+        return loan
+
     def close(self) -> None:
         """Repay what the stage still holds: it has ended."""
         for loan in list(self._loans):

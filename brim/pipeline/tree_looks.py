@@ -1,22 +1,27 @@
 """Looks at the process tree that miss no peak of more than ten milliseconds, from a thread of their own.
 
 The thread is their own so that a host that is busy in threads does not blind the engine. It sleeps between two peeks
-and comes back to the loop ten times a second.
+and comes back to the loop ten times a second, and at once where the tree has become as large as the alarm. Near that it
+peeks four times as often: a process may take 2 MiB a millisecond.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import anyio
+import anyio.from_thread
 import anyio.to_thread
 
 from brim.io.process_tree import ProcessTree
 
-PEEK_S = 0.01
+PEEK_S, PEEK_OFTEN_S = 0.01, 0.0025
+NEAR_ALARM = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,14 @@ class TreeBytes:
 
     now: int
     peak: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """`ring` is called, in the loop, whenever the tree is seen to hold `tree_bytes` or more."""
+
+    tree_bytes: int
+    ring: Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +50,10 @@ class TreeLooks:
     _reading: threading.Lock = field(default_factory=threading.Lock)
     _thread: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
 
-    async def look(self, seconds: float = 0.0, *, closely: bool = False) -> TreeBytes:
-        """Look for so many seconds, or until `soon`; every `PEEK_S` when `closely`, else at the end."""
+    async def look(self, seconds: float = 0.0, alarm: Alarm | None = None) -> TreeBytes:
+        """Look for so many seconds, or until `soon`; closely where there is an alarm, else at the end."""
         try:
-            return await anyio.to_thread.run_sync(self._look, seconds, closely, limiter=self._thread)
+            return await anyio.to_thread.run_sync(self._look, seconds, alarm, limiter=self._thread)
         finally:
             self._soon.clear()
 
@@ -55,13 +68,25 @@ class TreeLooks:
         with self._reading:
             self.tree.close()
 
-    def _look(self, seconds: float, closely: bool) -> TreeBytes:
-        peak, until = 0, time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not self._soon.wait(min(left, PEEK_S) if closely else left):
-            peak = max(peak, self._read(self.tree.peek))
+    def _look(self, seconds: float, alarm: Alarm | None) -> TreeBytes:
+        peak = last = 0
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._soon.wait(min(left, _interval(last, alarm))):
+            last = self._read(self.tree.peek)
+            peak = max(peak, last)
+            if alarm is not None and last >= alarm.tree_bytes:
+                with suppress(RuntimeError):  # the loop has ended without waiting
+                    anyio.from_thread.run_sync(alarm.ring)
         now = self._read(self.tree.look)
         return TreeBytes(now, max(peak, now))
 
     def _read(self, reading: Callable[[], int]) -> int:
         with self._reading:
             return 0 if self._closed.is_set() else reading()
+
+
+def _interval(last: int, alarm: Alarm | None) -> float:
+    """Seconds until the next peek, now that the tree held `last` bytes."""
+    if alarm is None:
+        return math.inf
+    return PEEK_OFTEN_S if last >= NEAR_ALARM * alarm.tree_bytes else PEEK_S

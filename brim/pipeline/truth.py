@@ -3,7 +3,8 @@
     growth ──► drift (beyond what is accounted for)    the pool is smaller by it
            └─► pressure (percent of the memory)        from 85: nothing more is lent ahead
                                                        from 90: allocators give pages back
-                                                       from 95: half of the workers
+                                                       from 95: half of the workers, and none that holds more than
+                                                                was lent to it
 
 Ten times a second, fifty times from 85 % on. Whatever it finds, floors remain, so no run is stopped for good.
 """
@@ -21,7 +22,7 @@ from brim.pipeline.allot import pad_bytes
 from brim.pipeline.drift import Drift
 from brim.pipeline.ledger import Ledger
 from brim.pipeline.pressure import Level, Pressure
-from brim.pipeline.tree_looks import TreeBytes
+from brim.pipeline.tree_looks import Alarm, TreeBytes
 
 LOOK_S, LOOK_UNDER_PRESSURE_S = 0.1, 0.02
 GIVE_BACK_S = 0.5  # between two calls, because giving back costs the page faults of taking again
@@ -34,7 +35,7 @@ WORTH_TELLING = 32  # a change of the drift by a part of the memory in so many
 class Looks(Protocol):
     """How the tree is looked at."""
 
-    async def look(self, seconds: float = 0.0, *, closely: bool = False) -> TreeBytes:
+    async def look(self, seconds: float = 0.0, alarm: Alarm | None = None) -> TreeBytes:
         """What it holds at the end of so many seconds, and the most in between."""
 
     def soon(self) -> None:
@@ -48,6 +49,9 @@ class Actions(Protocol):
         """Let allocators return free pages."""
 
     def halve_workers(self) -> None: ...
+
+    def end_hungriest(self) -> None:
+        """End the worker that holds most beyond what it was lent, if one does."""
 
     def restore_workers(self) -> None: ...
 
@@ -95,10 +99,15 @@ class Truth:
         """Look, and act, for ever."""
         while True:
             seconds = LOOK_S if self._pressure.level is Level.CALM else LOOK_UNDER_PRESSURE_S
-            self._take(await self.looks.look(seconds, closely=self.busy()))
+            self._take(await self.looks.look(seconds, self._alarm() if self.busy() else None))
             self._taken.set()
             self._taken = anyio.Event()
             await self._act()
+
+    def _alarm(self) -> Alarm:
+        """What is told at once, and not at the next look: a worker may take all memory meanwhile."""
+        most = self.memory * Level.FEWER_WORKERS // 100
+        return Alarm(self.start + self.kept() + most, self.actions.end_hungriest)
 
     async def look_now(self) -> None:
         """Follow what the tree holds now."""

@@ -7,7 +7,7 @@ import pytest
 import simulation as sim
 from virtual_loop import run_virtual
 
-from brim.events import BatchResized, Overshot, Retried, RowsFailed, Spilled, WorkerEnded, WorkerStarted
+from brim.events import BatchResized, Overshot, Retried, RowsFailed, Spilled, Throttled, WorkerEnded, WorkerStarted
 from brim.pipeline.observer import Observer
 
 
@@ -103,6 +103,7 @@ def test_facts_become_events_and_counts():
     anyio.run(main)
     facts = [
         (Retried("http://x", 2, 0.5, "503"), "download.retry"),
+        (Throttled("f", 30.0, "429"), "udf.throttled"),
         (RowsFailed("http://x", 3, "404"), "row.error"),
         (Spilled(100), "spill.write"),
         (Spilled(100, read=True), "spill.read"),

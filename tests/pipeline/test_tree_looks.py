@@ -13,7 +13,7 @@ import anyio
 import pytest
 from leaks import nothing_left
 
-from brim.pipeline.tree_looks import TreeLooks
+from brim.pipeline.tree_looks import PEEK_S, Alarm, TreeLooks
 from brim.sizes import MIB
 
 
@@ -28,14 +28,14 @@ def _hold_shortly(started):
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="peaks between looks are read from /proc")
 def test_a_peak_between_two_looks_is_seen_when_it_is_looked_for():
     async def main():
-        looks, peaks = TreeLooks(), []
-        for closely in (False, True):
+        looks, peaks, rung = TreeLooks(), [], []
+        for alarm in (None, Alarm(1 << 60, rung.append)):
             started = threading.Event()
             thread = threading.Thread(target=_hold_shortly, args=(started,))
             thread.start()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(anyio.to_thread.run_sync, started.set)
-                seen = await looks.look(0.5, closely=closely)
+                seen = await looks.look(0.5, alarm)
             thread.join()
             peaks.append(seen.peak - seen.now)
         looks.close()
@@ -44,6 +44,20 @@ def test_a_peak_between_two_looks_is_seen_when_it_is_looked_for():
     unseen, peak = asyncio.run(main())
     assert unseen == 0
     assert peak > 16 * MIB
+
+
+def test_the_alarm_rings_in_the_loop_while_the_tree_is_too_large():
+    async def main():
+        looks, rung = TreeLooks(), []
+        now = (await looks.look()).now
+        await looks.look(0.05, Alarm(2 * now, lambda: rung.append("too early")))
+        await looks.look(0.2, Alarm(now // 2, lambda: rung.append(threading.get_ident())))
+        looks.close()
+        return rung, threading.get_ident()
+
+    rung, loop = asyncio.run(main())
+    assert set(rung) == {loop}
+    assert len(rung) > 0.2 / PEEK_S, "near the alarm it peeks more often"
 
 
 def test_a_look_that_is_wanted_soon_ends_at_once():
@@ -63,7 +77,7 @@ def test_a_look_that_its_loop_did_not_wait_for_opens_nothing_after_the_end(tmp_p
     looks = TreeLooks()
 
     async def main():
-        look = asyncio.create_task(looks.look(60, closely=True))
+        look = asyncio.create_task(looks.look(60, Alarm(1 << 60, lambda: None)))
         await asyncio.sleep(0.03)
         look.cancel()
         with suppress(asyncio.CancelledError):

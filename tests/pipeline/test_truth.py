@@ -39,11 +39,11 @@ class Scripted:
     def soon(self):
         self.hurried.set()
 
-    async def look(self, seconds=0.0, *, closely=False):
+    async def look(self, seconds=0.0, alarm=None):
         with anyio.move_on_after(seconds):
             await self.hurried.wait()
         self.hurried = anyio.Event()
-        self.looks.append((self._now(), closely))
+        self.looks.append((self._now(), alarm and alarm.tree_bytes))
         return TreeBytes(START + self.growth, START + self.growth + MIB)
 
     async def give_back(self):
@@ -51,6 +51,9 @@ class Scripted:
 
     def halve_workers(self):
         self.asked.append((self._now(), "halve"))
+
+    def end_hungriest(self):
+        self.asked.append((self._now(), "end hungriest"))
 
     def restore_workers(self):
         if self.asked and self.asked[-1][1] != "restore":
@@ -94,14 +97,14 @@ def test_it_looks_ten_times_a_second_and_fifty_times_under_pressure():
         await anyio.sleep(1.05)
         assert len(scripted.looks) == 10
         await truth.look_now()
-        assert scripted.looks[-1] == (1.05, False), "a run that ends does not wait for the time of the next look"
+        assert scripted.looks[-1] == (1.05, None), "a run that ends does not wait for the time of the next look"
         scripted.busy = True
         scripted.growth = 86 * MEMORY // 100
         await anyio.sleep(0.1)
         scripted.looks.clear()
         await anyio.sleep(1)
         assert 49 <= len(scripted.looks) <= 51
-        assert all(closely for _, closely in scripted.looks)
+        assert {alarm for _, alarm in scripted.looks} == {START + 95 * MEMORY // 100}
         assert truth.peak == scripted.growth + MIB
 
     _watched(main)

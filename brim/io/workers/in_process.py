@@ -36,8 +36,10 @@ class ProcessCaller:
         """Calls for all workers, and as many more to be sent ahead; a call that yields keeps its worker."""
         return self.pool.size if self.pool.function.kind == "batch" else 2 * self.pool.size
 
-    def call(self, batch: pa.RecordBatch) -> ProcessCall:
-        made = ProcessCall(self, self.pool.request(batch.num_rows, self.stage.batch_bytes), batch)
+    def call(self, batch: pa.RecordBatch, work_bytes: int = 0, *, alone: bool = False) -> ProcessCall:
+        stage = self.stage
+        request = self.pool.request(batch.num_rows, stage.batch_bytes, stage.memory, work_bytes, alone=alone)
+        made = ProcessCall(self, request, batch)
         self.calls.add(made)
         return made
 
@@ -74,7 +76,10 @@ class ProcessCall:
 
     async def _ask(self) -> None:
         if self.batch is None:
-            self.caller.pool.ask_next(self.request)
+            pool, request = self.caller.pool, self.request
+            if (wanted := pool.wanted_bytes(request)) > 0:
+                request.lend(await self.caller.stage.memory.work(wanted))
+            pool.ask_next(request)
             return
         payload = Payload.create(self.caller.pool.folder)
         self.request.payload = payload
@@ -88,10 +93,15 @@ class ProcessCall:
 
     async def _reply(self) -> Reply:
         stage, timeout_s = self.caller.stage, self.caller.pool.function.timeout_s
-        with stage.waiting(Resource.WORKERS):
-            await self.request.begun.wait()
+        while (wanted := await self._turn()) is not None:
+            self.request.lend(await stage.memory.work(wanted))
+            self.caller.pool.go()
         with stage.working():
             return await (self.request.reply() if timeout_s is None else self._reply_within(timeout_s))
+
+    async def _turn(self) -> int | None:
+        with self.caller.stage.waiting(Resource.WORKERS):
+            return await self.request.turn()
 
     async def _reply_within(self, timeout_s: float) -> Reply:
         """The reply, as long as the call moves on; each piece, and each row, has its own time."""
@@ -108,7 +118,10 @@ class ProcessCall:
             self.caller.calls.discard(self)
         if isinstance(reply, Raised):
             raise error_of(self.caller.pool.function.name, reply)
-        return Piece(*_batches(fds)) if isinstance(reply, Made) else None
+        if not isinstance(reply, Made):
+            return None
+        batch, *failed = _batches(fds)
+        return Piece(batch, failed[0] if failed else None, self.request.took_bytes)
 
 
 def _batches(fds: list[int]) -> list[pa.RecordBatch]:

@@ -31,7 +31,7 @@ class ThreadCaller:
         threads = self.stage.threads.count
         return min(self.function.concurrency or threads, threads)
 
-    def call(self, batch: pa.RecordBatch) -> ThreadCall:
+    def call(self, batch: pa.RecordBatch, work_bytes: int = 0, *, alone: bool = False) -> ThreadCall:  # noqa: ARG002 - is not measured here
         return ThreadCall(self, batch)
 
     def build(self) -> Callable[..., Any]:

@@ -14,9 +14,13 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Build the function of the payload. `folder` is where payloads lie without anonymous memory."""
+    """Build the function of the payload. `folder` is where payloads lie without anonymous memory.
+
+    `most_bytes` is what the process may allocate beyond what it has then, None where nothing limits it.
+    """
 
     folder: str | None
+    most_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +47,25 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The function is built; the process holds `base_bytes` of its own."""
+    """The function is built; the process holds `base_bytes`, pages it shares in proportion, `held_bytes` with them."""
 
     base_bytes: int
+    held_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
     """A piece of `call`; `last` where it is known that no other follows.
 
-    `peak_bytes` is the most the process held while it was made, 0 where that cannot be measured.
+    `peak_bytes` is the most the process held while it was made, `held_bytes` what is left of that; 0 where that cannot
+    be measured.
     """
 
     call: int
     last: bool
     busy_s: float
     peak_bytes: int
+    held_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,7 @@ class Raised:
     kind: str
     reason: str
     traceback: str
+    peak_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from brim.sizes import KIB
@@ -9,9 +10,18 @@ from brim.sizes import KIB
 _PROC = Path("/proc/self")
 
 
+@dataclass(frozen=True, slots=True)
+class OwnMemory:
+    """Anonymous memory of a process, in bytes: now, and the most since `reset_peak`."""
+
+    held_bytes: int
+    peak_bytes: int
+
+
 def base_bytes() -> int:
     """Anonymous and shared memory of this process, shared pages in proportion (Pss)."""
-    return _sum(_PROC / "smaps_rollup", ("Pss_Anon:", "Pss_Shmem:"))
+    sizes = _sizes("smaps_rollup")
+    return sizes.get("Pss_Anon", 0) + sizes.get("Pss_Shmem", 0)
 
 
 def reset_peak() -> None:
@@ -22,15 +32,23 @@ def reset_peak() -> None:
         return
 
 
-def peak_bytes() -> int:
-    """The most memory of its own since `reset_peak`: the peak of all pages, less the file's and the shared of now."""
-    status = _PROC / "status"
-    return max(0, _sum(status, ("VmHWM:",)) - _sum(status, ("RssFile:", "RssShmem:")))
+def own_memory() -> OwnMemory:
+    """What the process holds, and its peak: that of all pages, less the files' and the shared of now."""
+    sizes = _sizes("status")
+    others = sizes.get("RssFile", 0) + sizes.get("RssShmem", 0)
+    return OwnMemory(sizes.get("RssAnon", 0), max(0, sizes.get("VmHWM", 0) - others))
 
 
-def _sum(file: Path, names: tuple[str, ...]) -> int:
+def data_bytes() -> int:
+    """Private memory of this process that may be written, whether it is in use or not: what RLIMIT_DATA limits."""
+    return _sizes("status").get("VmData", 0)
+
+
+def _sizes(file: str) -> dict[str, int]:
+    """The lines of `file` that say how much."""
     try:
-        lines = file.read_text().splitlines()
+        lines = (_PROC / file).read_text().splitlines()
     except OSError:
-        return 0
-    return sum(int(line.split()[1]) * KIB for line in lines if line.startswith(names))
+        return {}
+    words = [line.split() for line in lines if line.endswith(" kB")]
+    return {name.rstrip(":"): int(size) * KIB for name, size, *_ in words}

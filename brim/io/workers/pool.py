@@ -2,8 +2,10 @@
 
     call ──► line (in order) ──► worker: running, and one call sent ahead where calls are short ──► reply
 
-Calls begin in the order they were made. A worker that dies takes the call it was computing with it (`WorkerDied`); what
-was only sent ahead goes to another. Workers are started when calls wait for them, one after another up to `size`.
+Calls begin in the order they were made, each once what it should take is lent. A worker that dies takes the call it
+was computing with it (`WorkerDied`, or `UdfMemoryExceeded` where it died of that); what was only sent ahead goes to
+another. Workers are started when calls wait for them, one after another up to `size`. One that keeps more and more is
+recycled between two calls.
 What decides here is synchronous; one task a worker starts it, listens to it and ends it.
 """
 
@@ -13,31 +15,41 @@ import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
 
-from brim.errors import BrimError, WorkerDied
-from brim.events import Fact, WorkerEnded, WorkerStarted
+from brim.errors import BrimError, UdfMemoryExceeded, WorkerDied
+from brim.events import Fact, WorkerEnded, WorkerMemory, WorkerOutput, WorkerRestarted, WorkerStarted
 from brim.io.workers.devices import Devices, Place, misplaced, untaken
 from brim.io.workers.messages import Alive, Finished, Invoke, Made, Message, Next, Raised, Ready, Start, Stop
+from brim.io.workers.oom_kills import OomKills
 from brim.io.workers.payload import Payload
 from brim.io.workers.process import WorkerFacts, WorkerProcess
 from brim.io.workers.request import Request
+from brim.io.workers.restarts import Restarts
+from brim.io.workers.template import Template
 from brim.io.workers.user_errors import error_of
-from brim.operators.protocol import Clock
+from brim.operators.protocol import Clock, Memory
 from brim.operators.user_functions.user_function import UserFunction
+from brim.sizes import MIB, format_size
 
 SENT_AHEAD_BELOW_S = 0.25  # calls that take longer gain nothing from one that is sent ahead, and wait for it at the end
 ABANDONED_S = 5.0  # what a call nobody waits for may still take before its worker is ended
-DEATHS_IN_A_ROW = 3  # after which no worker is started any more for this run
 RECENT = 0.3  # weight of the latest call in the mean time of a call
+LEAK_SHARE = 8  # what workers may keep for themselves before they are recycled, of the engine's memory
+LEAK_LEAST = 16 * MIB
+FIRST_CALL_SHARE = 2  # of the work that can be lent, for a call whose needs nobody knows
+STACKS_BYTES = 256 * MIB  # threads of a worker reserve so much and do not use it
+RECYCLED, STARVED = "recycled", "out of memory"
 
 
 @dataclass(eq=False, slots=True)
 class Pool:
     """The workers of `function`, at most `size`. `tasks` is where they live; `tell` is whom it serves now.
 
+    `memory` is what the engine has for everything.
     `running_size` is how many there may be at the moment: fewer while memory is short. `places` are the devices of its
     workers, `measured` is how many wait for it to be measured.
     """
@@ -46,9 +58,11 @@ class Pool:
     pickled: bytes
     size: int
     folder: str | None
+    memory: int
     clock: Clock
     tasks: TaskGroup
     devices: Devices
+    template: Template
     places: tuple[Place, ...] = ()
     measured: int = 0
     tell: Callable[[Fact], None] | None = None
@@ -58,8 +72,11 @@ class Pool:
     failed: BrimError | None = None
     base_bytes: int = 0
     running_size: int = field(init=False)
+    uses: int = 0
+    _restarts: Restarts = field(default_factory=Restarts)
+    _oom_kills: OomKills = field(default_factory=OomKills)
     _numbers: int = 0
-    _deaths: int = 0
+    _later: bool = False
     _call_s: float | None = None
     _changed: anyio.Event = field(default_factory=anyio.Event)
 
@@ -77,9 +94,15 @@ class Pool:
 
     def enter(self, tell: Callable[[Fact], None]) -> None:
         """Serve a stage, with a clean slate."""
-        self.tell, self.failed, self._deaths = tell, None, 0
+        self.tell = tell
+        self.uses += 1
+        self.forgive()
         for worker in self.workers:
             self._tell_started(worker)
+
+    def forgive(self) -> None:
+        """Forget what failed before."""
+        self.failed, self._restarts = None, Restarts()
 
     def leave(self) -> None:
         """Serve nobody; the workers stay."""
@@ -105,10 +128,12 @@ class Pool:
         if living > self.running_size and worker.ready and not worker.calls and not worker.end_reason:
             worker.hang_up("memory is short")
 
-    def request(self, rows: int, piece_bytes: int) -> Request:
+    def request(
+        self, rows: int, piece_bytes: int, memory: Memory, work_bytes: int = 0, *, alone: bool = False
+    ) -> Request:
         """A place in the line for a call of `rows` rows; it begins once its payload is there and `go` is said."""
         self._numbers += 1
-        request = Request(self._numbers, rows, piece_bytes)
+        request = Request(self._numbers, rows, piece_bytes, memory, work_bytes, alone)
         self.waiting.append(request)
         return request
 
@@ -118,13 +143,37 @@ class Pool:
             while self.waiting:
                 self.waiting.popleft().answer(self.failed)
         while self.waiting and self.waiting[0].written:
-            worker = self._free_worker()
+            request = self.waiting[0]
+            worker = self._free_worker(request)
             if worker is None:
-                starting = sum(not worker.ready for worker in self.workers)
-                if starting < len(self.waiting) and len(self.workers) < self.running_size:
-                    self._start_worker()
+                self._start_more(request)
+                return
+            if not self._has_loan(worker, request):
                 return
             self._send(worker, self.waiting.popleft())
+
+    def wanted_bytes(self, request: Request) -> int:
+        """What has to be lent for the next piece of `request`: of what it should take, the part its worker lacks."""
+        return self._wanted_of(request, self._worker_of(request))
+
+    def _wanted_of(self, request: Request, worker: WorkerProcess | None) -> int:
+        if request.alone:
+            return request.memory.work_limit
+        if worker is not None and worker.memory.fresh:
+            return request.memory.work_limit // FIRST_CALL_SHARE
+        return max(0, request.work_bytes - (self.function.memory or 0))
+
+    def _has_loan(self, worker: WorkerProcess, request: Request) -> bool:
+        """Whether `request` has what it should take; if not it is asked for, and `go` is said when it is there.
+
+        Nobody waits for what is only sent ahead: it would hold its loan for as long as the call before it.
+        """
+        wanted = self._wanted_of(request, worker)
+        if request.loan is None and wanted:
+            request.loan = request.memory.try_work(wanted)
+            if request.loan is None and not worker.calls:
+                request.want(wanted)
+        return request.loan is not None or not wanted
 
     def ask_next(self, request: Request) -> None:
         """Let the worker of `request` make its next piece."""
@@ -133,6 +182,7 @@ class Pool:
             request.answer(WorkerDied(self.function.name, None, request.rows))
             return
         request.moved_at, request.paused = self.clock.now(), False
+        self._note_loan(worker)
         worker.post(Next(request.number))
 
     def abandon(self, request: Request) -> None:
@@ -162,6 +212,7 @@ class Pool:
             if self.failed is not None:
                 raise self.failed
             if not self.workers:
+                await self.clock.sleep(self._restarts.wait_s(self.clock.now()))
                 self._start_worker()
             await self._changed.wait()
 
@@ -186,21 +237,74 @@ class Pool:
         for worker in self.workers:
             worker.end_now()
 
-    def _free_worker(self) -> WorkerProcess | None:
-        ready = [worker for worker in self.workers if worker.ready and not worker.end_reason]
-        if idle := next((worker for worker in ready if not worker.calls), None):
-            return idle
+    def starve(self, worker: WorkerProcess, held_bytes: int) -> None:
+        """End `worker`, which holds `held_bytes` where it was lent less: its call is made again with fewer rows.
+
+        There is one worker less from now on.
+        """
+        worker.starved_bytes = held_bytes
+        worker.kill(STARVED)
+        self.resize(max(1, self.running_size - 1))
+        self._tell_memory(worker, "killed", held_bytes)
+
+    def recycle_idle(self, least_bytes: int) -> None:
+        """Recycle the workers that keep so much more than after their first call, each when it has no call."""
+        for worker in list(self.workers):
+            if worker.memory.leaked_bytes >= least_bytes:
+                worker.retiring = True
+                self._retire(worker)
+
+    def _free_worker(self, request: Request) -> WorkerProcess | None:
+        ready = [worker for worker in self.workers if worker.ready and not worker.end_reason and not worker.retiring]
+        busy = [worker for worker in self.workers if worker.calls]
+        if busy and (request.alone or any(call.alone for worker in busy for call in worker.calls)):
+            return None
+        if idle := [worker for worker in ready if not worker.calls]:
+            return self._only(idle) if request.alone else idle[0]
         full = len(self.workers) == len(ready) == self.running_size
         if full and self._call_s is not None and self._call_s < SENT_AHEAD_BELOW_S:
             return next((worker for worker in ready if len(worker.calls) == 1), None)
         return None
+
+    def _only(self, idle: list[WorkerProcess]) -> WorkerProcess:
+        """The one of `idle` that holds least; the others end."""
+        idle.sort(key=lambda worker: worker.memory.held_bytes)
+        for worker in idle[1:]:
+            worker.hang_up("memory is short")
+        return idle[0]
+
+    def _start_more(self, request: Request) -> None:
+        """Start a worker for `request` where there may be one more, and fewer are starting than are waited for."""
+        starting = sum(not worker.ready for worker in self.workers)
+        most = 1 if request.alone else self.running_size
+        if starting >= len(self.waiting) or len(self.workers) >= most:
+            return
+        if not (wait_s := self._restarts.wait_s(self.clock.now())):
+            self._start_worker()
+        elif not self._later:
+            self._later = True
+            self.tasks.start_soon(self._go_later, wait_s)
+
+    async def _go_later(self, wait_s: float) -> None:
+        await self.clock.sleep(wait_s)
+        self._later = False
+        self.go()
 
     def _send(self, worker: WorkerProcess, request: Request) -> None:
         assert request.payload is not None
         worker.calls.append(request)
         worker.post(Invoke(request.number, request.piece_bytes), [request.payload.fd])
         if worker.calls[0] is request:
-            request.begin(self.clock.now())
+            self._begin(worker)
+
+    def _begin(self, worker: WorkerProcess) -> None:
+        """The first call of `worker` is computed now."""
+        worker.calls[0].begin(self.clock.now())
+        self._note_loan(worker)
+
+    def _note_loan(self, worker: WorkerProcess) -> None:
+        loan = worker.calls[0].loan if worker.calls else None
+        worker.memory.lent_bytes = (self.function.memory or 0) + (0 if loan is None else loan.size)
 
     def _worker_of(self, request: Request) -> WorkerProcess | None:
         return next((worker for worker in self.workers if request in worker.calls), None)
@@ -215,7 +319,7 @@ class Pool:
         if self.closing or (devices := self._take_devices()) is None:
             return
         try:
-            worker = WorkerProcess.start(devices)
+            worker = WorkerProcess.start(devices, self.template)
         except OSError as error:
             self._fail(WorkerDied(self.function.name, None, 0, f"no process could be started: {error}"))
             self.devices.give_back(devices, self.function.gpus)
@@ -236,30 +340,36 @@ class Pool:
     async def _live(self, worker: WorkerProcess) -> None:
         """Give a worker its function, listen to it until it hangs up, end it."""
         started_at = self.clock.now()
+        tell_output = partial(self._tell_output, worker)
         try:
+            await worker.begin()
             async with anyio.create_task_group() as tasks:
-                for part in (worker.send_posted, worker.drain_output, worker.hang_up_after_exit):
+                for part in (worker.send_posted, worker.hang_up_after_exit):
                     tasks.start_soon(part)
+                tasks.start_soon(worker.drain_output, self.clock.now, tell_output)
                 self._post_start(worker)
                 while (received := await worker.receive()) is not None:
                     self._take(worker, *received, started_at)
                 tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
-                self._gone(worker, await worker.end())
+                exit_code = await worker.end()
+                worker.tell_rest(tell_output)
+                self._gone(worker, exit_code)
 
     def _post_start(self, worker: WorkerProcess) -> None:
         payload = Payload.create(self.folder)
         try:
             payload.write_bytes(self.pickled)
-            worker.post(Start(self.folder), [payload.fd])
+            most = None if self.function.gpus else self.memory + STACKS_BYTES  # a device's driver reserves at will
+            worker.post(Start(self.folder, most), [payload.fd])
         finally:
             payload.close()
 
     def _take(self, worker: WorkerProcess, message: Message, fds: list[int], started_at: float) -> None:
         match message:
-            case Ready(base_bytes=base):
-                worker.ready, worker.facts.base_bytes = True, base
+            case Ready(base_bytes=base, held_bytes=held):
+                worker.ready, worker.facts.base_bytes, worker.memory.held_bytes = True, base, held
                 worker.facts.start_s = self.clock.now() - started_at
                 self.base_bytes = max(self.base_bytes, base)
                 self._tell_started(worker)
@@ -280,28 +390,43 @@ class Pool:
         request = worker.calls[0]
         last = not isinstance(message, Made) or message.last
         if isinstance(message, Made):
-            self._learn(worker.facts, message)
+            self._learn(worker, request, message)
             request.paused = not last
         abandoned = request.abandoned
         request.answer((message, fds))
         if last or abandoned:
             self._ended(worker, request)
 
-    def _learn(self, facts: WorkerFacts, made: Made) -> None:
+    def _learn(self, worker: WorkerProcess, request: Request, made: Made) -> None:
+        facts, memory = worker.facts, worker.memory
         facts.calls += 1
         facts.busy_s += made.busy_s
         facts.peak_bytes = max(facts.peak_bytes, made.peak_bytes)
+        request.took_bytes = memory.took(made.peak_bytes, made.held_bytes) if made.peak_bytes else None
         before = made.busy_s if self._call_s is None else self._call_s
         self._call_s = before + RECENT * (made.busy_s - before)
-        self._deaths = 0
+        self._restarts.succeeded()
+        if memory.leaked_bytes > self._leak_limit and not any(other.retiring for other in self.workers):
+            worker.retiring = True
+
+    @property
+    def _leak_limit(self) -> int:
+        return max(LEAK_LEAST, self.memory // LEAK_SHARE // self.size)
 
     def _ended(self, worker: WorkerProcess, request: Request) -> None:
         """`request` has had its last reply: its worker goes on with what was sent ahead."""
         worker.calls.remove(request)
         if worker.calls:
-            worker.calls[0].begin(self.clock.now())
+            self._begin(worker)
+        self._retire(worker)
         self._end_surplus(worker)
         self.go()
+
+    def _retire(self, worker: WorkerProcess) -> None:
+        """Recycle a worker that is to get no further call, once it has none."""
+        if worker.retiring and not worker.calls and not worker.end_reason:
+            self._tell_memory(worker, RECYCLED, worker.memory.held_bytes)
+            worker.hang_up(RECYCLED)
 
     async def _end_abandoned(self, worker: WorkerProcess, request: Request) -> None:
         await self.clock.sleep(ABANDONED_S)
@@ -311,23 +436,45 @@ class Pool:
     def _gone(self, worker: WorkerProcess, exit_code: int | None) -> None:
         """`worker` has ended: what it computed is lost, what it was sent ahead goes to another."""
         self.workers.remove(worker)
-        reason = worker.end_reason or f"exit code {exit_code}"
-        self._tell(WorkerEnded(self.function.name, worker.facts.pid, reason))
         died = WorkerDied(self.function.name, exit_code, worker.calls[0].rows if worker.calls else 0, worker.output)
-        self._deaths += not worker.end_reason
-        if (
-            self.failed is None
-            and (self._deaths >= DEATHS_IN_A_ROW or not (worker.ready or worker.end_reason))
-            and not self.closing
-        ):
-            self.failed = died
+        self._tell_end(worker, died)
+        if self._restarts.given_up and self.failed is None and not self.closing:
+            self.failed = WorkerDied(died.function, exit_code, died.rows, died.output, deaths=self._restarts.deaths)
         calls = list(worker.calls)
-        if calls and calls[0].begun.is_set():
-            calls.pop(0).answer(died)
+        if calls and calls[0].begun:
+            calls.pop(0).answer(self._why(worker, died))
+        for call in calls:
+            call.repay()
         self.waiting.extendleft(call for call in reversed(calls) if not call.abandoned)
         self.devices.give_back(worker.devices, self.function.gpus)
         self._ring()
         self.go()
+
+    def _tell_end(self, worker: WorkerProcess, died: WorkerDied) -> None:
+        """Count a death, and tell of it, or of the planned end."""
+        name, pid, wait_s = self.function.name, worker.facts.pid, 0.0
+        if not worker.end_reason:
+            wait_s = self._restarts.died(self.clock.now(), ready=worker.ready)
+            if died.signal == "SIGKILL" and self._oom_kills.happened():
+                worker.starved_bytes = max(worker.facts.peak_bytes, worker.memory.held_bytes)
+                self._tell_memory(worker, "killed_by_kernel", worker.starved_bytes)
+        if not worker.end_reason or worker.end_reason in (RECYCLED, STARVED):
+            reason = worker.end_reason or died.signal or f"exit code {died.exit_code}"
+            self._tell(WorkerRestarted(name, pid, reason, self._restarts.deaths, wait_s))
+        else:
+            self._tell(WorkerEnded(name, pid, worker.end_reason))
+
+    def _why(self, worker: WorkerProcess, died: WorkerDied) -> BrimError:
+        """Why the call that `worker` computed has no reply."""
+        held, lent = worker.starved_bytes, worker.memory.lent_bytes
+        if not held:
+            return died
+        more = format_size(-(-(self.memory + held) // MIB) * MIB)
+        reason = (
+            f"its worker held {format_size(held)}, {format_size(worker.memory.held_bytes)} of them before the call, "
+            f"which was lent {format_size(lent)}: give the engine more memory, {more} or so, or let a row take less"
+        )
+        return UdfMemoryExceeded(self.function.name, reason, peak_bytes=held)
 
     def _fail(self, error: BrimError) -> None:
         """Nothing can be called any more, because of `error`."""
@@ -341,6 +488,13 @@ class Pool:
             facts = worker.facts
             worker.told = True
             self.tell(WorkerStarted(self.function.name, facts.pid, facts.base_bytes, facts.start_s))
+
+    def _tell_memory(self, worker: WorkerProcess, action: str, held_bytes: int) -> None:
+        lent = worker.memory.lent_bytes
+        self._tell(WorkerMemory(self.function.name, worker.facts.pid, action, held_bytes, lent, self.running_size))
+
+    def _tell_output(self, worker: WorkerProcess, text: str, dropped_bytes: int) -> None:
+        self._tell(WorkerOutput(self.function.name, worker.facts.pid, text, dropped_bytes))
 
     def _tell(self, fact: Fact) -> None:
         if self.tell is not None:

@@ -17,6 +17,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from brim.errors import PlanError
+from brim.io.process_tree import anonymous_tree_bytes
 from brim.io.workers.devices import Devices, Place, in_the_way
 from brim.io.workers.entrance import Gates
 from brim.io.workers.in_process import ProcessCaller
@@ -26,10 +27,14 @@ from brim.io.workers.payload import HAS_MEMFD
 from brim.io.workers.pickled import pickled
 from brim.io.workers.pool import Pool
 from brim.io.workers.process import WorkerFacts
+from brim.io.workers.template import Template
 from brim.limits import Limits
 from brim.operators.protocol import Caller, Clock, SpillSpace, Stage, Threads
 from brim.operators.user_functions.raised import raised
 from brim.operators.user_functions.user_function import UserFunction
+from brim.sizes import MIB
+
+WORTH_ENDING = 8 * MIB  # beyond what was lent: estimates are not exact
 
 
 @dataclass(eq=False, slots=True)
@@ -42,6 +47,7 @@ class WorkerPools:
     spill: SpillSpace
     tasks: TaskGroup
     devices: Devices
+    template: Template
     pools: list[Pool] = field(default_factory=list)
     gates: Gates = field(default_factory=Gates)
 
@@ -79,7 +85,7 @@ class WorkerPools:
             PlanError: the function cannot be sent to a process, or its devices are not the engine's.
         """
         pool = await self._pool(function, self.limits.processes, places)
-        pool.failed = None
+        pool.forgive()
         pool.measured += 1
         try:
             await pool.ready()
@@ -118,7 +124,10 @@ class WorkerPools:
                 self.pools.append(pool)  # used last
                 pool.resize(size)
                 return pool
-        pool = Pool(function, data, size, self._folder(), self.clock, self.tasks, self.devices, tuple(places))
+        memory, clock = self.limits.memory, self.clock
+        pool = Pool(
+            function, data, size, self._folder(), memory, clock, self.tasks, self.devices, self.template, tuple(places)
+        )
         self.pools.append(pool)
         return pool
 
@@ -141,6 +150,26 @@ class WorkerPools:
         """Let half of the workers of each function end, after their calls."""
         for pool in self.pools:
             pool.throttle(max(1, pool.running_size // 2))
+
+    def recycle(self, least_bytes: int) -> None:
+        """Recycle the workers that keep at least so much for themselves, between two calls."""
+        for pool in self.pools:
+            pool.recycle_idle(least_bytes)
+
+    def end_hungriest(self) -> None:
+        """End the worker that holds most beyond what it was lent, one after another, where one does."""
+        if any(worker.starved_bytes for pool in self.pools for worker in pool.workers):
+            return  # what it holds is about to come back
+        held = {
+            (pool, worker): anonymous_tree_bytes(worker.facts.pid)
+            for pool in self.pools
+            for worker in pool.workers
+            if worker.calls and not worker.end_reason
+        }
+        over = {(pool, worker): worker.memory.overdraft(now) for (pool, worker), now in held.items()}
+        if over and max(over.values()) >= WORTH_ENDING:
+            pool, worker = max(over, key=lambda key: over[key])
+            pool.starve(worker, held[pool, worker])
 
     def restore(self) -> None:
         """Let there be as many as before."""
@@ -186,10 +215,10 @@ async def open_pools(
     spill: SpillSpace,
 ) -> AsyncIterator[WorkerPools]:
     """The workers of an engine with these `limits`; leaving the block ends every worker and waits until it is gone."""
-    devices, pools = Devices(limits.gpus), None
+    devices, template, pools = Devices(limits.gpus), Template(), None
     try:
         async with anyio.create_task_group() as tasks:
-            pools = WorkerPools(limits, clock, threads, spill, tasks, devices)
+            pools = WorkerPools(limits, clock, threads, spill, tasks, devices, template)
             devices.wanted, devices.freed = pools.make_way, pools.go_on
             try:
                 yield pools
@@ -199,6 +228,8 @@ async def open_pools(
     finally:
         for pool in pools.pools if pools is not None else ():
             pool.kill_rest()
+        with anyio.CancelScope(shield=True):
+            await template.aclose()
 
 
 def _built(function: UserFunction) -> Callable[..., Any]:

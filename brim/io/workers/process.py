@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -16,12 +15,16 @@ import anyio
 from brim.io.workers.channel import Channel
 from brim.io.workers.frames import ChannelBroken
 from brim.io.workers.messages import Message
+from brim.io.workers.printed import Printed
 from brim.io.workers.request import Request
-from brim.io.workers.spawn import spawn
+from brim.io.workers.started import Executed, Forked
+from brim.io.workers.template import Template
+from brim.io.workers.worker_memory import WorkerMemory
 
-TAIL_BYTES = 4096
 LEAVE_S, TERMINATE_S = 2.0, 1.0  # to end by itself when the engine hangs up; after being asked to
-POLL_S = 0.005
+READ_BYTES = 1 << 16
+
+TellOutput = Callable[[str, int], None]
 
 
 @dataclass(slots=True)
@@ -40,32 +43,66 @@ class WorkerFacts:
 class WorkerProcess:
     """One process. `calls` are those that were sent to it and have no last reply, the running one first."""
 
-    process: subprocess.Popen[bytes]
     channel: Channel
     devices: tuple[int, ...]
     facts: WorkerFacts
+    template: Template
+    memory: WorkerMemory = field(default_factory=WorkerMemory)
     ready: bool = False
     told: bool = False
+    retiring: bool = False
+    starved_bytes: int = 0
     calls: deque[Request] = field(default_factory=deque)
     end_reason: str = ""
-    _exit: int | None = None  # a descriptor that is readable once the process has ended, where there is such a thing
-    _tail: bytearray = field(default_factory=bytearray)
+    _process: Executed | Forked | None = None  # None before it has begun
+    _killed: bool = False
+    _printed: Printed = field(default_factory=Printed)
+    _pipe: int = -1
+    _theirs: list[socket.socket | int] = field(default_factory=list)  # until it has begun: its ends
     _outgoing: deque[tuple[Message, Sequence[int]]] = field(default_factory=deque)
     _rung: anyio.Event = field(default_factory=anyio.Event)
 
     @classmethod
-    def start(cls, devices: tuple[int, ...] = ()) -> WorkerProcess:
-        """Start a process; it says nothing before it is sent its function. Takes a millisecond or two."""
-        process, connection = spawn(devices)
-        worker = cls(process, Channel(connection), devices, WorkerFacts(process.pid))
-        if hasattr(os, "pidfd_open"):
-            worker._exit = os.pidfd_open(process.pid)
-        return worker
+    def start(cls, devices: tuple[int, ...], template: Template) -> WorkerProcess:
+        """One that is yet to `begin`; what is posted waits for it. Raises `OSError` where files are short."""
+        connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            pipe, output = os.pipe()
+        except OSError:
+            connection.close()
+            theirs.close()
+            raise
+        os.set_blocking(pipe, False)
+        return cls(Channel(connection), devices, WorkerFacts(0), template, _pipe=pipe, _theirs=[theirs, output])
+
+    async def begin(self) -> None:
+        """Let the process begin, milliseconds from now. It says nothing before it is sent its function.
+
+        Where it cannot be started `output` says why, and `receive` that it has hung up.
+        """
+        channel, output = self._theirs
+        assert isinstance(channel, socket.socket)
+        assert isinstance(output, int)
+        try:
+            self._process = await self.template.start(channel, output, self.devices)
+        except OSError as error:
+            self._printed.add(f"no process could be started: {error}".encode())
+        else:
+            self.facts.pid = self._process.pid
+            if self._killed:
+                self._process.signal(signal.SIGKILL)
+        finally:
+            self._close_theirs()
+
+    def _close_theirs(self) -> None:
+        for end in self._theirs:
+            os.close(end) if isinstance(end, int) else end.close()
+        self._theirs.clear()
 
     @property
     def output(self) -> str:
         """The last of what it printed."""
-        return self._tail.decode(errors="replace").strip()
+        return self._printed.tail
 
     def post(self, message: Message, fds: Sequence[int] = ()) -> None:
         """Send `message` soon, after those posted before; never waits. The descriptors stay open until it is sent."""
@@ -91,31 +128,38 @@ class WorkerProcess:
         except (OSError, ChannelBroken, ValueError):
             return None
 
-    async def drain_output(self) -> None:
-        """Read what it prints, so that it never waits for us, and keep the last of it."""
-        assert self.process.stdout is not None
-        pipe = self.process.stdout.fileno()
-        os.set_blocking(pipe, False)
+    async def drain_output(self, now: Callable[[], float], tell: TellOutput) -> None:
+        """Read what it prints, so that it never waits for us, and tell of it now and then."""
         while True:
-            await anyio.wait_readable(pipe)
-            if not self._read_output(pipe):
-                return
+            with anyio.move_on_after(self._printed.wait_s(now())):
+                await anyio.wait_readable(self._pipe)
+                if not self._read_output():
+                    return
+            self._tell_output(now(), tell)
 
-    def _read_output(self, pipe: int) -> bool:
+    def _read_output(self) -> bool:
         try:
-            data = os.read(pipe, 1 << 16)
+            data = os.read(self._pipe, READ_BYTES)
         except BlockingIOError:
             return True
         except OSError:
             return False
-        self._tail += data
-        del self._tail[:-TAIL_BYTES]
+        self._printed.add(data)
         return bool(data)
+
+    def _tell_output(self, now: float, tell: TellOutput) -> None:
+        if (due := self._printed.due(now)) is not None:
+            tell(*due)
+
+    def tell_rest(self, tell: TellOutput) -> None:
+        """Tell of what it printed last."""
+        self._tell_output(float("inf"), tell)
 
     async def hang_up_after_exit(self) -> None:
         """Once the process has ended, end its children and let `receive` end: they may hold its channel open."""
-        await self._exited()
-        self._signal(signal.SIGKILL)
+        if self._process is not None:
+            await self._process.exited()
+            self._process.signal(signal.SIGKILL)
         self.channel.shutdown(socket.SHUT_RD)
 
     def hang_up(self, reason: str) -> None:
@@ -126,48 +170,37 @@ class WorkerProcess:
     def kill(self, reason: str) -> None:
         """End it now with its children, because of `reason`; its channel closes soon after."""
         self.end_reason = self.end_reason or reason
-        self._signal(signal.SIGKILL)
+        self._killed = True
+        if self._process is not None:
+            self._process.signal(signal.SIGKILL)
 
     async def end(self) -> int | None:
         """Hang up, wait for it, insist; its exit code. Call it shielded from cancellation."""
         self.channel.close()
+        if self._process is not None:
+            await self._ended(self._process)
+        return self._close()
+
+    async def _ended(self, process: Executed | Forked) -> None:
         for patience, number in ((LEAVE_S, signal.SIGTERM), (TERMINATE_S, signal.SIGKILL), (LEAVE_S, None)):
             with anyio.move_on_after(patience):
-                await self._exited()
-                break
+                await process.exited()
+                return
             if number is not None:
-                self._signal(number)
-        self._close()
-        return self.process.poll()
+                process.signal(number)
 
     def end_now(self) -> None:
-        """End it and wait for the kernel: it has not begun yet."""
+        """Let go of one that has not begun."""
         self.channel.close()
-        self._signal(signal.SIGKILL)
-        self.process.wait()
         self._close()
 
-    async def _exited(self) -> None:
-        if self._exit is not None:
-            await anyio.wait_readable(self._exit)
-        while self._exit is None and self.process.poll() is None:  # noqa: ASYNC110 - nothing tells of it
-            await anyio.sleep(POLL_S)
-
-    def _signal(self, number: int) -> None:
-        """To its process group. While it is not reaped the number of the group is its own, even when it has ended."""
-        if self.process.returncode is None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, number)
-
-    def _close(self) -> None:
-        if self._exit is not None:
-            os.close(self._exit)
-            self._exit = None
+    def _close(self) -> int | None:
+        self._close_theirs()
         while self._outgoing:
             _close_all(self._outgoing.popleft()[1])
-        if self.process.stdout is not None:
-            self._read_output(self.process.stdout.fileno())
-            self.process.stdout.close()
+        self._read_output()
+        os.close(self._pipe)
+        return None if self._process is None else self._process.close()
 
 
 def _close_all(fds: Sequence[int]) -> None:

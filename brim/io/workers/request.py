@@ -10,6 +10,7 @@ import anyio
 from brim.errors import BrimError
 from brim.io.workers.messages import Finished, Made, Raised
 from brim.io.workers.payload import Payload
+from brim.operators.protocol import Loan, Memory
 
 Reply = tuple[Made | Finished | Raised, list[int]]
 
@@ -19,34 +20,68 @@ class Request:
     """What the pool and the caller know of one call.
 
     `payload` is there once the batch is written, and kept until the first reply, so that the call can be sent to
-    another worker if the one that has it dies before it begins.
+    another worker if the one that has it dies before it begins. `work_bytes` is what the call should take beside its
+    input and output, and `memory` lends that; an `alone` call begins when no other is under way.
     """
 
     number: int
     rows: int
     piece_bytes: int
+    memory: Memory
+    work_bytes: int = 0
+    alone: bool = False
     payload: Payload | None = None
-    begun: anyio.Event = field(default_factory=anyio.Event)
+    begun: bool = False
     moved_at: float = 0.0
     written: bool = False
     abandoned: bool = False
     paused: bool = False  # it has a piece out and computes nothing until the next is asked for
+    loan: Loan | None = None
+    took_bytes: int | None = None  # by its last piece
+    _wanted: int | None = None
     _reply: Reply | BrimError | None = None
+    _turned: anyio.Event = field(default_factory=anyio.Event)
     _changed: anyio.Event = field(default_factory=anyio.Event)
 
     def begin(self, now: float) -> None:
         """Its worker computes it now."""
-        self.moved_at = now
-        self.begun.set()
+        self.moved_at, self.begun = now, True
+        self._turned.set()
+
+    def want(self, size: int) -> None:
+        """A worker is free for it once `size` bytes are lent."""
+        self._wanted = size
+        self._turned.set()
+
+    async def turn(self) -> int | None:
+        """Wait until it has begun: None; or for a worker that lacks a loan of so many bytes."""
+        while not self.begun and self._wanted is None:
+            await self._turned.wait()
+        self._turned = anyio.Event()
+        wanted, self._wanted = self._wanted, None
+        return None if self.begun else wanted
+
+    def lend(self, loan: Loan) -> None:
+        """`loan` is for what the call takes, until `repay`."""
+        self.loan = loan
+        if self.abandoned:
+            self.repay()
+
+    def repay(self) -> None:
+        """It takes nothing now."""
+        loan, self.loan = self.loan, None
+        if loan is not None:
+            loan.repay()
 
     def answer(self, reply: Reply | BrimError) -> None:
         """Hand the caller a reply, or why there is none."""
         self.close_payload()
+        self.repay()
         if self.abandoned:
             _close(reply)
             return
-        self._reply = reply
-        self.begun.set()
+        self._reply, self.begun = reply, True
+        self._turned.set()
         self._changed.set()
 
     async def reply(self) -> Reply:
@@ -62,6 +97,7 @@ class Request:
         """Nobody waits for it any more."""
         self.abandoned = True
         self.close_payload()
+        self.repay()
         reply, self._reply = self._reply, None
         if reply is not None:
             _close(reply)

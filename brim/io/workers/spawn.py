@@ -1,4 +1,4 @@
-"""Start a worker process: executed anew, never forked, at one end of a socket pair, nothing secret in its arguments.
+"""Start a worker process anew, or the template that workers are forked from: nothing secret in its arguments.
 
 It inherits the environment, with defaults that keep memory and threads small; what the user has set stays.
 """
@@ -9,7 +9,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pyarrow as pa
 
@@ -30,42 +30,37 @@ DEFAULTS = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
-_BOOT = "import sys; sys.path[:] = sys.argv[3:]; from brim.io.workers.worker_main import main; main(*sys.argv[1:3])"
+DEVICES = "CUDA_VISIBLE_DEVICES"
+_BOOT = "import sys; sys.path[:] = sys.argv[3:]; from brim.io.workers.{0} import main; main(*sys.argv[1:3])"
 
 
 def environment(inherited: Mapping[str, str], devices: tuple[int, ...]) -> dict[str, str]:
     """The environment of a worker that sees `devices`."""
-    pinned = {"CUDA_VISIBLE_DEVICES": visible(devices, inherited.get("CUDA_VISIBLE_DEVICES"))} if devices else {}
+    pinned = {DEVICES: visible(devices, inherited.get(DEVICES))} if devices else {}
     return DEFAULTS | dict(inherited) | pinned
 
 
-def spawn(devices: tuple[int, ...] = ()) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """A new worker process and the engine's end of its channel.
+def spawn(channel: socket.socket, output: int, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A new worker process at this end of its channel, which the caller closes; it prints to `output`."""
+    return execute("worker_main", channel, output, env)
 
-    Its output arrives at `stdout`, errors included. It leads a process group of its own, so that a Ctrl-C meant for
-    the engine does not reach it and it can be ended with its children.
+
+def execute(program: str, channel: socket.socket, output: int, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Our own interpreter with a `program` of this package, one end of a socket pair and no other descriptor.
+
+    It leads a process group of its own, so that a Ctrl-C meant for the engine does not reach it and it can be ended
+    with its children.
     The kernel ends it when the calling thread ends (see `worker_main`): call it from the loop's thread.
     """
     if not sys.executable:
         raise PlanError('there is no sys.executable to start workers with: use backend="thread"')
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        with theirs:
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter
-                _command(theirs.fileno(), sys.path),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                bufsize=0,
-                pass_fds=[theirs.fileno()],
-                env=environment(os.environ, devices),
-                start_new_session=True,
-            )
-    except BaseException:
-        ours.close()
-        raise
-    return process, ours
-
-
-def _command(descriptor: int, path: Sequence[str]) -> list[str]:
-    return [sys.executable, "-P", "-u", "-c", _BOOT, str(descriptor), str(os.getpid()), *path]
+    boot = _BOOT.format(program)
+    return subprocess.Popen(  # noqa: S603 - our own interpreter
+        [sys.executable, "-P", "-u", "-c", boot, str(channel.fileno()), str(os.getpid()), *sys.path],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        pass_fds=[channel.fileno()],
+        env=env,
+        start_new_session=True,
+    )

@@ -11,6 +11,7 @@ import ctypes
 import faulthandler
 import gc
 import os
+import resource
 import select
 import signal
 import socket
@@ -27,9 +28,10 @@ from typing import Any, NoReturn
 import cloudpickle
 
 from brim.errors import UdfError
+from brim.io.allocators import give_back
 from brim.io.workers.blocking_channel import BlockingChannel
 from brim.io.workers.messages import Alive, Finished, Invoke, Made, Message, Next, Raised, Ready, Start, Stop
-from brim.io.workers.own_memory import base_bytes, peak_bytes, reset_peak
+from brim.io.workers.own_memory import OwnMemory, base_bytes, data_bytes, own_memory, reset_peak
 from brim.io.workers.pandas_later import load_pandas_later
 from brim.io.workers.payload import Payload, read_batch, read_bytes
 from brim.operators.user_functions.apply_function import Applied
@@ -37,20 +39,26 @@ from brim.operators.user_functions.piece import Piece
 from brim.operators.user_functions.raised import raised
 from brim.operators.user_functions.row_results import RowTimedOut
 from brim.operators.user_functions.user_function import UserFunction
+from brim.sizes import MIB
 
 _PR_SET_PDEATHSIG = 1
 LAST_SECONDS = 0.5  # between the engine's end of the channel closing and our own end
+WORTH_GIVING_BACK = 8 * MIB  # of what allocators may keep; giving back costs the page faults of taking again
 ALIVE_SHARE = 4  # messages that rows move on, in the time one row may take
 
 
 def main(descriptor: str, engine: str) -> None:
     """Serve the engine, process `engine`, on the inherited socket `descriptor`."""
-    _die_with(int(engine))
+    die_with(int(engine))
+    load_pandas_later()
+    live(socket.socket(fileno=int(descriptor)))
+
+
+def live(connection: socket.socket) -> NoReturn:
+    """Serve the engine at the other end of `connection`, and leave."""
     faulthandler.enable()
-    connection = socket.socket(fileno=int(descriptor))
     connection.set_inheritable(False)
     threading.Thread(target=_watch, args=(connection,), daemon=True).start()
-    load_pandas_later()
     with suppress(BrokenPipeError, ConnectionResetError):  # the engine is gone
         _Worker(BlockingChannel(connection)).serve()
     _leave()
@@ -66,11 +74,11 @@ def _leave() -> NoReturn:
     os._exit(0)
 
 
-def _die_with(engine: int) -> None:
-    """Let the kernel kill this process when the engine dies; the engine may have died before."""
+def die_with(parent: int) -> None:
+    """Let the kernel kill this process when its parent dies; that may have died before."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != engine:
+    if os.getppid() != parent:
         os._exit(1)
 
 
@@ -93,6 +101,7 @@ class _Worker:
     folder: str | None = None
     waiting: deque[tuple[Invoke, int]] = field(default_factory=deque)
     current: int = 0
+    lowest_bytes: int = 0
 
     def serve(self) -> None:
         """Build, then call until the engine hangs up."""
@@ -108,7 +117,10 @@ class _Worker:
             self._send_error(0, raised("the function", error))
             return
         gc.collect()
-        self.channel.send(Ready(base_bytes()))
+        if start.most_bytes is not None:
+            _limit_data(start.most_bytes)
+        self.lowest_bytes = own_memory().held_bytes
+        self.channel.send(Ready(base_bytes(), self.lowest_bytes))
         while (work := self._next_work()) is not None:
             self._call(applied, *work)
 
@@ -155,18 +167,31 @@ class _Worker:
             if piece is None:
                 self.channel.send(Finished(call))
                 return
-            self._send_piece(Made(call, not many, time.perf_counter() - started, peak_bytes()), piece)
-            del piece
+            busy_s = time.perf_counter() - started
+            with ExitStack() as stack:
+                payloads = [stack.enter_context(closing(payload)) for payload in self._written(piece)]
+                del piece  # what it weighs here is no part of what the worker holds
+                memory = self._memory()
+                made = Made(call, not many, busy_s, memory.peak_bytes, memory.held_bytes)
+                self.channel.send(made, [payload.fd for payload in payloads])
             if not many or not self._is_wanted(call):
                 return
 
-    def _send_piece(self, made: Made, piece: Piece) -> None:
-        batches = [piece.batch] if piece.failed is None else [piece.batch, piece.failed]
-        with ExitStack() as stack:
-            payloads = [stack.enter_context(closing(Payload.create(self.folder))) for _ in batches]
-            for payload, batch in zip(payloads, batches, strict=True):
+    def _written(self, piece: Piece) -> Iterator[Payload]:
+        for batch in (piece.batch, piece.failed):
+            if batch is not None:
+                payload = Payload.create(self.folder)
                 payload.write(batch)
-            self.channel.send(made, [payload.fd for payload in payloads])
+                yield payload
+
+    def _memory(self) -> OwnMemory:
+        """What the process holds after a call. Where that is much more than before, allocators give back first."""
+        memory = own_memory()
+        if memory.held_bytes > self.lowest_bytes + WORTH_GIVING_BACK:
+            give_back()
+            memory = OwnMemory(own_memory().held_bytes, memory.peak_bytes)
+        self.lowest_bytes = min(self.lowest_bytes, memory.held_bytes)
+        return memory
 
     def _is_wanted(self, call: int) -> bool:
         """Wait until the next piece of `call` is asked for, or is not wanted any more."""
@@ -180,7 +205,8 @@ class _Worker:
         return False
 
     def _send_error(self, call: int, error: UdfError) -> None:
-        self.channel.send(Raised(call, type(error).__name__, error.reason, error.traceback))
+        peak_bytes = own_memory().peak_bytes
+        self.channel.send(Raised(call, type(error).__name__, error.reason, error.traceback, peak_bytes))
 
     def _tell_alive(self) -> None:
         self.channel.send(Alive(self.current))
@@ -204,6 +230,14 @@ class _RowLimit:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _limit_data(most_bytes: int) -> None:
+    """Let allocations of more than `most_bytes` fail, with an error that names the line, before the kernel kills."""
+    with suppress(OSError, ValueError):
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        most = data_bytes() + most_bytes
+        resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _time_out(_signal: int, _frame: FrameType | None) -> Any:

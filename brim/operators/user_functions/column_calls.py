@@ -12,7 +12,7 @@ from brim.events import RowsFailed
 from brim.operators.inflation import Inflation
 from brim.operators.ordered import Ordered
 from brim.operators.protocol import Inbox, Loan, Outbox, Stage
-from brim.operators.user_functions.call_parts import CallParts
+from brim.operators.user_functions.call_parts import CallParts, inflation_of
 from brim.operators.user_functions.dead_letters import DeadLetters, Letters
 from brim.operators.user_functions.failed_rows import letters, without
 from brim.operators.user_functions.judge import Judge
@@ -40,8 +40,10 @@ class ColumnCalls:
             kept = None
             if self.dead_letters is not None:
                 kept = await stack.enter_async_context(self.dead_letters.open(self.function.name, stage))
-            parts = CallParts(Inflation(stage.batch_bytes), self.function.batch_size, caller.window if spread else 1)
-            run = _Run(self, outbox, stage, Judge.of(self.function, caller, stage), parts.inflation, kept)
+            inflation = inflation_of(caller, stage)
+            parts = CallParts(inflation, self.function.batch_size, caller.window if spread else 1)
+            judge = Judge.of(self.function, caller, stage, inflation)
+            run = _Run(self, outbox, stage, judge, inflation, kept)
             async with Ordered(caller.window, run.work, run.send) as window:
                 async for batch in inbox:
                     for part in parts.of(batch):
@@ -98,7 +100,8 @@ class _Run:
             part = part.slice(head.num_rows)
 
     async def work(self, call: _Call) -> None:
-        call.made = await self.judge.column(self._arguments(call.batch), call.first_row)
+        row_bytes = call.batch.nbytes / max(1, call.batch.num_rows)
+        call.made = await self.judge.column(self._arguments(call.batch), call.first_row, row_bytes)
         call.output = self._assembled(call.batch, call.made.batch[RESULT])
         self._weigh(call, call.output.nbytes)
 

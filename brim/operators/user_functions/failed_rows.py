@@ -7,14 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-FAILED = pa.schema([("row", pa.int64()), ("error", pa.string()), ("traceback", pa.string())])
+TOLD = ("error", "traceback", "signal")
+FAILED = pa.schema([("row", pa.int64()), *((name, pa.string()) for name in TOLD)])
 
 
-def failed_rows(rows: Sequence[int], errors: Sequence[str], traces: Sequence[str]) -> pa.RecordBatch | None:
-    """The record of failures; None where there is none."""
+def failed_rows(
+    rows: Sequence[int], errors: Sequence[str], traces: Sequence[str], signals: Sequence[str | None] | None = None
+) -> pa.RecordBatch | None:
+    """The record of failures; None where there is none. `signals` are the names of those that ended a worker."""
     if not rows:
         return None
-    columns = [pa.array(rows, pa.int64()), pa.array(errors, pa.string()), pa.array(traces, pa.string())]
+    texts = (errors, traces, [None] * len(rows) if signals is None else signals)
+    columns = [pa.array(rows, pa.int64()), *(pa.array(text, pa.string()) for text in texts)]
     return pa.RecordBatch.from_arrays(columns, schema=FAILED)
 
 
@@ -32,16 +36,16 @@ def without(batch: pa.RecordBatch, failed: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def letters(batch: pa.RecordBatch, failed: pa.RecordBatch) -> pa.RecordBatch:
-    """The rows of `batch` that failed, with `error` and `traceback` beside them."""
+    """The rows of `batch` that failed, with `error`, `traceback` and `signal` beside them."""
     rows = batch.take(failed["row"])
-    for name in ("error", "traceback"):
+    for name in TOLD:
         rows = rows.append_column(free_name(name, batch.schema.names), failed[name])
     return rows
 
 
 def letter_schema(schema: pa.Schema) -> pa.Schema:
     """The schema of `letters` for batches of `schema`."""
-    for name in ("error", "traceback"):
+    for name in TOLD:
         schema = schema.append(pa.field(free_name(name, schema.names), pa.string()))
     return schema
 

@@ -1,20 +1,25 @@
 """Judge: call a user function on a part of a batch until each of its rows has a result, or is known to have none.
 
-call ─► fails ─► tried again (`retries`) ─► fails ─► on_error="raise": raised
-else: halved until the row is found
+    call ─► raises ─► tried again (`retries`) ─► raises ─► on_error="raise": the run ends
+                                                           else: halved until the row is found
+        ─► its worker dies, or lacks memory ─► called again, halved, until the row is found
+
+See `blame.py` for how often. A death or a want of memory is not an error of the function, so it is looked into whatever
+`on_error` says; that decides what becomes of the row that is found.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from brim import errors
-from brim.errors import UdfError, WorkerDied
+from brim.errors import BrimError, UdfError, UdfMemoryExceeded, WorkerDied
 from brim.events import Resource
+from brim.operators.inflation import Inflation
 from brim.operators.protocol import Call, Caller, Stage
 from brim.operators.user_functions.attempts import may_try_again, wait_to_try_again
 from brim.operators.user_functions.blame import Blame
@@ -25,33 +30,44 @@ from brim.operators.user_functions.row_results import RESULT
 from brim.operators.user_functions.user_function import UserFunction
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one call gets, where its first row is, what a row weighs, and whether it should be called alone."""
+
+    arguments: pa.RecordBatch
+    first_row: int
+    row_bytes: float
+    alone: bool
+
+    def of(self, rows: Any) -> _Part:
+        return replace(self, arguments=self.arguments.take(pa.array(rows)))
+
+
 @dataclass(eq=False, slots=True)
 class Judge:
-    """Calls of `function` in one stage. `bucket` spreads them in time."""
+    """Calls of `function` in one stage; `inflation` learns what they take. `bucket` spreads them in time."""
 
     function: UserFunction
     caller: Caller
     stage: Stage
+    inflation: Inflation
     bucket: TokenBucket | None = None
 
     @classmethod
-    def of(cls, function: UserFunction, caller: Caller, stage: Stage) -> Judge:
+    def of(cls, function: UserFunction, caller: Caller, stage: Stage, inflation: Inflation) -> Judge:
         """A judge that keeps the function's rate, where calls on the loop do not keep it themselves."""
         rate = None if function.backend == "async" else function.rate_limit
-        return cls(function, caller, stage, None if rate is None else TokenBucket(rate))
+        return cls(function, caller, stage, inflation, None if rate is None else TokenBucket(rate))
 
-    async def column(self, arguments: pa.RecordBatch, first_row: int) -> Piece:
+    async def column(self, arguments: pa.RecordBatch, first_row: int, row_bytes: float = 0.0) -> Piece:
         """The column for `arguments`, null where a row failed, and which rows did.
 
-        `first_row` is the place of the first row in the stage's input, for errors. Raises `UdfError` and its kinds
-        where rows may not fail, and `WorkerDied`.
+        `first_row` is the place of the first row in the stage's input, for errors; `row_bytes` is what a row weighs in
+        what `inflation` counts. Raises `UdfError` and its kinds where rows may not fail, and `WorkerDied`.
         """
-        if self.function.on_error == "raise":
-            (piece,) = await self._attempts(arguments, first_row)
-            if piece.failed is not None:
-                raise self._row_error(piece.failed, first_row)
-            return piece
-        blame, failed = await self._blamed(arguments, first_row)
+        blame, failed = await self._blamed(arguments, first_row, row_bytes)
+        if len(blame.done) == 1 and not blame.blamed:
+            return blame.done[0][1][0]
         parts = {row: pa.nulls(1, self.function.return_type) for row, _ in blame.blamed}
         for start, (piece,) in blame.done:
             parts[start] = piece.batch[RESULT]
@@ -62,68 +78,117 @@ class Judge:
         return Piece(batch, pa.concat_batches(failed).sort_by("row") if failed else None)
 
     async def batches(
-        self, batch: pa.RecordBatch, first_row: int
+        self, batch: pa.RecordBatch, first_row: int, failure: BrimError | None = None
     ) -> tuple[list[pa.RecordBatch], pa.RecordBatch | None]:
-        """All that the function makes of `batch`, and the rows that failed and were left out."""
-        if self.function.on_error == "raise":
-            return [piece.batch for piece in await self._attempts(batch, first_row)], None
-        blame, failed = await self._blamed(batch, first_row)
+        """All that the function makes of `batch`, and the rows that failed and were left out.
+
+        `failure` is how a call of `batch` has ended before.
+        """
+        row_bytes = batch.nbytes / max(1, batch.num_rows)
+        blame, failed = await self._blamed(batch, first_row, row_bytes, failure)
         return [piece.batch for _, pieces in blame.done for piece in pieces], failed[0] if failed else None
 
-    async def next_piece(self, call: Call, first_row: int, rows: int) -> Piece | None:
+    async def next_piece(self, call: Call, first_row: int, rows: int, row_bytes: float) -> Piece | None:
         """The next piece of a call that is made once; its errors name the rows."""
         try:
-            return await call.next_piece()
+            piece = await call.next_piece()
         except (UdfError, WorkerDied) as error:
             raise self._placed(error, first_row, rows) from error
+        if piece is not None:
+            self._learn(rows, row_bytes, piece.work_bytes)
+        return piece
 
     async def _blamed(
-        self, arguments: pa.RecordBatch, first_row: int
+        self, arguments: pa.RecordBatch, first_row: int, row_bytes: float, failure: BrimError | None = None
     ) -> tuple[Blame[list[Piece]], list[pa.RecordBatch]]:
         """The parts of `arguments` that came out well, and the record of the rows that make a call fail, if any."""
         blame: Blame[list[Piece]] = Blame(arguments.num_rows)
-        traces: list[str] = []
+        if failure is not None:
+            self._note(blame, failure)
         while (part := blame.part) is not None:
             start, stop = part
-            again = stop - start in (1, arguments.num_rows)  # parts in between only narrow the search
             rows = arguments.slice(start, stop - start)
             try:
-                blame.succeeded(await self._attempts(rows, first_row + start, again=again))
-            except UdfError as error:
-                blame.failed(_text(error))
-                if stop - start == 1:
-                    traces.append(error.traceback)
-        record = failed_rows([row for row, _ in blame.blamed], [reason for _, reason in blame.blamed], traces)
+                called = _Part(rows, first_row + start, row_bytes, blame.starving)
+                pieces = await self._attempts(called, whole=blame.whole)
+            except (UdfError, WorkerDied) as error:
+                self._note(blame, error)
+            else:
+                blame.succeeded(pieces)
+        record = _record(blame.blamed)
         return blame, [] if record is None else [record]
 
-    async def _attempts(self, arguments: pa.RecordBatch, first_row: int, *, again: bool = True) -> list[Piece]:
-        """All pieces of a call, tried again where it failed, or where rows of it did."""
-        retries, attempt = self.function.retries if again else 0, 1
+    def _note(self, blame: Blame[list[Piece]], error: BrimError) -> None:
+        """Take note of how a call ended. Raises `error` where it blames a row that may not fail."""
+        match error:
+            case WorkerDied(deaths=deaths) if deaths:
+                raise error  # nothing can be called any more
+            case WorkerDied():
+                blamed = blame.died(error)
+            case UdfMemoryExceeded():
+                blamed = blame.starved(error)
+            case _ if self.function.on_error == "raise":
+                raise error
+            case _:
+                blamed = blame.failed(error)
+        if blamed and self.function.on_error == "raise":
+            raise error
+
+    async def _attempts(self, part: _Part, *, whole: bool) -> list[Piece]:
+        """All pieces of a call, tried again where it raised, or where rows of it did.
+
+        Parts between the whole and a single row only narrow the search: they are not tried again.
+        """
+        retries, attempt = self.function.retries if whole or part.arguments.num_rows == 1 else 0, 1
         pieces: list[Piece] = []
         rows: Any = None  # those that are called again; None is all of them
         while True:
             try:
-                made = await self._call(arguments if rows is None else arguments.take(pa.array(rows)))
+                made = await self._call(part if rows is None else part.of(rows))
             except (UdfError, WorkerDied) as error:
-                tries = self.function.retries if isinstance(error, WorkerDied) else retries  # a death tells of no row
-                if not may_try_again(error, attempt, tries):
-                    raise self._placed(error, first_row, arguments.num_rows) from error
+                if not may_try_again(error, attempt, retries):
+                    raise self._placed(error, part.first_row, part.arguments.num_rows) from error
                 reason = str(error)
             else:
                 pieces = made if rows is None else [_replaced(pieces[0], rows, *made)]
                 failed = pieces[0].failed if pieces else None
                 if failed is None or attempt > retries or self.function.backend == "async":
-                    return pieces  # on the loop each row was tried again by itself
+                    self._check(failed, part.first_row)  # on the loop each row was tried again by itself
+                    return pieces
                 rows, reason = failed["row"].to_numpy(), failed["error"][0].as_py()
             await wait_to_try_again(self.function, attempt, reason, self.stage)
             attempt += 1
 
-    async def _call(self, arguments: pa.RecordBatch) -> list[Piece]:
-        await self.wait_for_rate(arguments.num_rows)
-        call, pieces = self.caller.call(arguments), []
-        while (piece := await call.next_piece()) is not None:
-            pieces.append(piece)
+    async def _call(self, part: _Part) -> list[Piece]:
+        rows = part.arguments.num_rows
+        await self.wait_for_rate(rows)
+        work_bytes = self.inflation.work_bytes(round(rows * part.row_bytes))
+        call, pieces = self.caller.call(part.arguments, work_bytes, alone=part.alone), []
+        try:
+            while (piece := await call.next_piece()) is not None:
+                self._learn(rows, part.row_bytes, piece.work_bytes)
+                pieces.append(piece)
+        except UdfMemoryExceeded as error:
+            self._starved(rows, part.row_bytes, error.peak_bytes)
+            raise
         return pieces
+
+    def _learn(self, rows: int, row_bytes: float, work_bytes: int | None) -> None:
+        if work_bytes is not None:
+            self.inflation.worked(round(rows * row_bytes), work_bytes)
+
+    def _starved(self, rows: int, row_bytes: float, peak_bytes: int) -> None:
+        """A call of `rows` rows found too little memory: the next ones are smaller."""
+        self.inflation.halve()
+        if peak_bytes:
+            self.inflation.worked(round(rows * row_bytes), peak_bytes)
+        if (fact := self.inflation.resized()) is not None:
+            self.stage.tell(fact)
+
+    def _check(self, failed: pa.RecordBatch | None, first_row: int) -> None:
+        """Raise what the first of the `failed` rows raised, where none may fail."""
+        if failed is not None and self.function.on_error == "raise":
+            raise self._row_error(failed, first_row)
 
     async def wait_for_rate(self, rows: int) -> None:
         """Wait until one more call may begin, or `rows` more of a row function."""
@@ -135,9 +200,15 @@ class Judge:
     def _placed(self, error: UdfError | WorkerDied, first_row: int, rows: int) -> UdfError | WorkerDied:
         where = f"row {first_row:,}" if rows == 1 else f"rows {first_row:,} to {first_row + rows - 1:,}"
         where = f"{where} of its input"
-        if isinstance(error, WorkerDied):
-            return WorkerDied(error.function, error.exit_code, error.rows, error.output, error.place or where)
-        return type(error)(error.function, error.reason, error.rows or where, error.traceback)
+        match error:
+            case WorkerDied():
+                place = error.place or where
+                return WorkerDied(error.function, error.exit_code, error.rows, error.output, place, error.deaths)
+            case UdfMemoryExceeded():
+                place = error.rows or where
+                return UdfMemoryExceeded(error.function, error.reason, place, error.traceback, error.peak_bytes)
+            case _:
+                return type(error)(error.function, error.reason, error.rows or where, error.traceback)
 
     def _row_error(self, failed: pa.RecordBatch, first_row: int) -> UdfError:
         place = int(np.argmin(failed["row"].to_numpy()))
@@ -165,5 +236,16 @@ def _concat(arrays: list[pa.Array]) -> pa.Array:
     return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
 
 
-def _text(error: UdfError) -> str:
-    return error.reason if type(error) is UdfError else f"{type(error).__name__}: {error.reason}"
+def _record(blamed: list[tuple[int, Exception]]) -> pa.RecordBatch | None:
+    """The record of the rows that make a call fail."""
+    errors = [error for _, error in blamed]
+    traces = [error.traceback if isinstance(error, UdfError) else getattr(error, "output", "") for error in errors]
+    signals = [error.signal if isinstance(error, WorkerDied) else None for error in errors]
+    return failed_rows([row for row, _ in blamed], [_text(error) for error in errors], traces, signals)
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, WorkerDied):
+        return f"WorkerDied: {error.signal or f'exit code {error.exit_code}'}"
+    reason = getattr(error, "reason", str(error))
+    return reason if type(error) is UdfError else f"{type(error).__name__}: {reason}"

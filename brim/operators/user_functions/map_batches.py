@@ -18,11 +18,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from brim.errors import UdfMemoryExceeded, WorkerDied
 from brim.events import RowsFailed
 from brim.operators.inflation import Inflation
 from brim.operators.ordered import Ordered
 from brim.operators.protocol import Call, Inbox, Loan, Outbox, Stage
-from brim.operators.user_functions.call_parts import CallParts
+from brim.operators.user_functions.call_parts import CallParts, inflation_of
 from brim.operators.user_functions.dead_letters import DeadLetters, Letters
 from brim.operators.user_functions.failed_rows import letters
 from brim.operators.user_functions.judge import Judge
@@ -52,8 +53,9 @@ class MapBatches:
             kept = None
             if self.dead_letters is not None:
                 kept = await stack.enter_async_context(self.dead_letters.open(self.function.name, stage))
-            parts = CallParts(Inflation(stage.batch_bytes), self.function.batch_size)
-            judge, yields = Judge.of(self.function, caller, stage), is_generator(self.function.function)
+            parts = CallParts(inflation_of(caller, stage), self.function.batch_size)
+            judge = Judge.of(self.function, caller, stage, parts.inflation)
+            yields = is_generator(self.function.function)
             run = _Run(self.function, outbox, stage, judge, parts.inflation, kept, yields)
             async with Ordered(caller.window, run.work, run.send) as window:
                 async for batch in inbox:
@@ -108,7 +110,8 @@ class _Run:
                 await self.judge.wait_for_rate(head.num_rows)
             # a call that yields keeps its worker between pieces, so calls take their places in the order of their
             # batches
-            call = None if self._may_repeat else self.judge.caller.call(head)
+            work = self.inflation.work_bytes(head.nbytes)
+            call = None if self._may_repeat else self.judge.caller.call(head, work)
             window.add(_Part(head, self.rows, loan, lent, call, []))
             self.rows += head.num_rows
             batch = batch.slice(head.num_rows)
@@ -122,8 +125,13 @@ class _Run:
         if part.call is None:
             part.ready, part.failed = await self.judge.batches(part.batch, part.first_row)
             self._weigh(part)
-        else:
+            return
+        try:
             await self._next(part)
+        except (WorkerDied, UdfMemoryExceeded) as error:  # nothing of it was sent: it can be called again
+            part.call = None
+            part.ready, part.failed = await self.judge.batches(part.batch, part.first_row, error)
+            self._weigh(part)
 
     async def send(self, part: _Part) -> None:
         while part.ready:
@@ -143,7 +151,8 @@ class _Run:
 
     async def _next(self, part: _Part) -> None:
         assert part.call is not None
-        piece = await self.judge.next_piece(part.call, part.first_row, part.batch.num_rows)
+        rows = part.batch.num_rows
+        piece = await self.judge.next_piece(part.call, part.first_row, rows, part.batch.nbytes / max(1, rows))
         if piece is None:
             part.call = None
         else:

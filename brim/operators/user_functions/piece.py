@@ -12,8 +12,10 @@ class Piece:
     """A part of what one call of a user function made.
 
     `failed` has a record for each row without a result: `row` (its place in the batch of the call), `error`,
-    `traceback`; None where all is well.
+    `traceback`, `signal`; None where all is well. `work_bytes` is the most that making it took in a worker process
+    beyond what that held before, None where it was not measured.
     """
 
     batch: pa.RecordBatch
     failed: pa.RecordBatch | None = None
+    work_bytes: int | None = None

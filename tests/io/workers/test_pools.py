@@ -17,7 +17,7 @@ from kit import FakeMemory, FakeStage, RealThreads, drive
 from udf_kit import alone, arrays, batches, descriptors, ids, payloads_mapped, pools_for, rows, run
 
 from brim.errors import PlanError, UdfContractError, UdfError, UdfTimeout, WorkerDied
-from brim.events import WorkerEnded, WorkerStarted
+from brim.events import WorkerEnded, WorkerRestarted, WorkerStarted
 from brim.io.workers.pool import SENT_AHEAD_BELOW_S
 
 TEXT = pa.record_batch({"id": pa.array([n % 7 for n in range(1000)]), "text": pa.array(["x" * 1000] * 1000)})
@@ -90,8 +90,9 @@ def test_the_end_of_a_worker_is_told_while_it_serves():
     stage = FakeStage(threads=RealThreads())
     with pytest.raises(WorkerDied):
         run(arrays(lambda values: os._exit(4)), ids(0, 1), stage=stage, processes=1)
-    pid = stage.facts[0].pid
-    assert stage.facts[1:] == [WorkerEnded("<lambda>", pid, "exit code 4")]
+    ended = [fact for fact in stage.facts if isinstance(fact, WorkerRestarted)]
+    assert [(fact.reason, fact.deaths) for fact in ended] == [("exit code 4", deaths) for deaths in (1, 2, 3)]
+    assert {fact.pid for fact in ended} <= {fact.pid for fact in stage.facts if isinstance(fact, WorkerStarted)}
 
 
 def test_concurrency_is_exact_in_processes():
@@ -247,7 +248,8 @@ def test_a_generator_in_a_worker_makes_a_piece_when_it_is_asked_for():
 def test_a_worker_that_ends_is_a_typed_error_with_what_it_printed(ending, exit_code):
     with pytest.raises(WorkerDied) as info:
         with_pools(lambda pools, stage: drive(arrays(ending), [ids(0, 3)], stage=stage), processes=1)
-    assert info.value.rows == 3
+    assert info.value.rows == 1
+    assert info.value.place == "row 0 of its input"
     if exit_code is not None:
         assert info.value.exit_code == exit_code
     if exit_code == 1:
@@ -373,7 +375,7 @@ def test_measuring_a_function_that_has_workers_ends_none_of_them():
 
 def test_pools_closed_before_a_worker_begins_leave_no_process():
     async def main(pools, stage):
-        pool = await pools._pool(arrays(Tally).function, 2)
+        pool = await pools._pool(arrays(Tally).function, 2, ())
         pool._start_worker()
 
     with_pools(main, processes=1)

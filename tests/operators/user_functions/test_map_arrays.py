@@ -148,7 +148,7 @@ def test_on_error_drop_leaves_the_rows_out_and_keeps_their_letters(tmp_path):
     assert out["id"].to_pylist() == [n for n in range(16) if n not in (3, 11)]
     (file,) = (tmp_path / "failed").iterdir()
     kept = pq.read_table(file)
-    assert kept.column_names == ["id", "error", "traceback"]
+    assert kept.column_names == ["id", "error", "traceback", "signal"]
     assert kept["id"].to_pylist() == [3, 11]
     assert kept["error"].to_pylist() == ["ValueError: unlucky among 1"] * 2
     assert "in picky" in kept["traceback"][0].as_py()
