@@ -14,6 +14,7 @@ SAYS = {
     "first_program.py": ["write_parquet-6", "24 rows in", "colour", "/photos/000.jpg"],
     "queue_consumer.py": ["56 of 200 messages were warm", "'fahrenheit': 78.8"],
     "dead_letters.py": ["1,000 rows in", "2 rows in ['.parquet']", "yesterday", "day is out of range for month"],
+    "call_a_service.py": ["150 rows, the last ROW 149", "calls at once", "pauses of 1."],
     "json_lines.py": ["line 3: invalid literal", "by_country/country=GB/part-", '"name":"Zoe","paid":true'],
 }
 SERVED = {"aiohttp_service.py", "streaming_response.py"}
