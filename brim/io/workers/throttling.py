@@ -9,7 +9,6 @@ wish to wait so long, and services disagree on their units. Pure; nothing an err
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from brim.io.transfers.retry_after import retry_after_s
 
 TOO_MANY = frozenset({429, 503, 529})  # 529 is what some services answer when they are overloaded
 CAUSES_MOST, MEMBERS_MOST = 8, 1000
+LONGEST_S = 1e9  # whatever is longer means the same: not in this run
 _DECIMAL = re.compile(r"\d{1,12}(?:\.\d{1,12})?", re.ASCII)
 
 
@@ -88,11 +88,11 @@ def _seconds(value: Any, now: datetime, date: Any = None) -> float | None:
     if isinstance(value, timedelta):
         value = value.total_seconds()
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value) if 0 <= value < math.inf else None
+        return float(min(value, LONGEST_S)) if value >= 0 else None
     if not isinstance(value, str):
         return None
     if _DECIMAL.fullmatch(value.strip()):
-        return float(value)
+        return min(float(value), LONGEST_S)
     return retry_after_s(value, date if isinstance(date, str) else None, now)
 
 

@@ -86,7 +86,7 @@ class CallGate:
             self.room, self._active = 1, 0
         jitter_s = wait_before(min(self._streak, STREAK_MOST), random)
         if asked_s is not None:
-            self.refused_until = max(self.refused_until, now + asked_s - ASKED_MOST_S)
+            self.refused_until = max(self.refused_until, now + asked_s - ASKED_MOST_S - MARGIN_S)
         until = now + jitter_s + (0.0 if asked_s is None else asked_s + MARGIN_S)
         self.closed_until = max(self.closed_until, until)
         is_news = now >= self._told_until or self.closed_until > self._told_until + NEWS_S

@@ -6,6 +6,7 @@ The laws run on virtual time against a service made here; the promise of the iss
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -18,6 +19,8 @@ from servers.throttling_http import throttling_server
 from udf_kit import alone, arrays, batches, ids, pools_for, rows
 from virtual_loop import run_virtual
 
+import brim
+from brim import col
 from brim.errors import UdfError
 from brim.events import Resource, Retried, Throttled
 from brim.io.workers.on_loop import THROTTLED_MOST
@@ -281,6 +284,32 @@ def test_a_generator_that_nobody_asks_for_more_is_closed():
 
     run_virtual(main)
     assert closed == [True]
+
+
+def test_leaving_a_stream_ends_the_rows_under_way_before_it_comes_back():
+    begun, ended = [], []
+
+    @brim.row_udf(returns=int, concurrency=4)
+    async def stuck(value):
+        begun.append(value)
+        try:
+            await anyio.sleep(3600 if value > 1 else 0)
+            return value
+        finally:
+            ended.append(value)
+
+    async def main():
+        pipeline = brim.from_batches(lambda: iter(cut(40, 1)), ids(0, 0).schema).select(made=stuck(col("id")))
+        async with brim.Engine(memory="128MiB") as engine, engine.stream(pipeline) as made:
+            first = await anext(made)
+            while len(begun) < 6:
+                await anyio.sleep(0.001)
+            left = time.perf_counter()
+        assert first["made"][0].as_py() == 0
+        assert time.perf_counter() - left < 5
+
+    anyio.run(main)
+    assert sorted(ended) == sorted(begun) == list(range(6))
 
 
 async def _doubled(client, count, stage, **options):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from brim.errors import UdfError
-from brim.io.workers.throttling import Wish, wish_of
+from brim.io.workers.throttling import LONGEST_S, Wish, wish_of
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DATE, LATER = "Thu, 01 Jan 2026 12:00:00 GMT", "Thu, 01 Jan 2026 12:00:30 GMT"
@@ -92,7 +92,8 @@ def test_a_status_without_a_time_asks_for_less_only_where_it_means_that(status, 
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [(2, 2.0), (0.5, 0.5), ("4", 4.0), (timedelta(minutes=1), 60.0), (True, None), (-1, None), (float("nan"), None)],
+    [(2, 2.0), (0.5, 0.5), ("4", 4.0), (timedelta(minutes=1), 60.0), (True, None), (-1, None), (float("nan"), None)]
+    + [(value, LONGEST_S) for value in (10**400, float("inf"), "9" * 12)],
 )
 def test_the_error_itself_may_have_the_seconds(value, seconds):
     assert wish_of(StatusError(None, retry_after=value, status=429), NOW) == Wish(seconds)
@@ -149,4 +150,4 @@ anything = st.one_of(st.none(), st.integers(), st.floats(), st.text(), st.binary
 @given(anything, anything, st.dictionaries(st.sampled_from(["Retry-After", "retry-after-ms", "Date"]), anything))
 def test_whatever_stands_there_is_a_time_or_nothing(own, status, headers):
     wish = wish_of(StatusError(Answer(status, headers), retry_after=own), NOW)
-    assert wish is None or wish.seconds is None or 0 <= wish.seconds < float("inf")
+    assert wish is None or wish.seconds is None or 0 <= wish.seconds <= LONGEST_S

@@ -99,3 +99,10 @@ def test_a_wait_that_is_too_long_is_refused_until_less_of_it_is_left():
     assert isinstance(gate.ready(99.0), Refused)
     assert gate.ready(101.0) == pytest.approx(gate.closed_until - 101.0)
     assert gate.ready(gate.closed_until) is None
+
+
+@given(st.floats(0, 1e6))
+def test_the_longest_wait_is_waited_for_however_it_was_computed(now):
+    gate = CallGate()
+    gate.throttled(now, (now + ASKED_MOST_S) - now, Half())
+    assert isinstance(gate.ready(now), float)
