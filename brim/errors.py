@@ -108,7 +108,8 @@ class TooFewDevices(PlanError):
         together = f" run at once and take {sum(share for _, share in self.functions):g} together" if several else ""
         reason = f", {self.reason}" if self.reason else ""
         split = ", or split the pipeline at a file" if several else ""
-        ways = f"give smaller shares, or brim.Engine(gpus={self.enough}) where the machine has them{split}"
+        smaller = "smaller shares, or " if self.given else ""
+        ways = f"give {smaller}brim.Engine(gpus={self.enough}) where the machine has them{split}"
         return f"too few GPUs for {wanted}{together}; the engine has {self.given}{reason}: {ways}"
 
 

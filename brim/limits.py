@@ -44,7 +44,7 @@ class Limits:
         for name in ("memory", "threads", "processes", "max_connections", "max_runs"):
             if getattr(self, name) < 1:
                 raise PlanError(f"{name} is at least 1, not {getattr(self, name)}")
-        if self.gpus < 0 or self.gpus != int(self.gpus):
+        if not isinstance(self.gpus, int) or self.gpus < 0:
             raise PlanError(f"gpus is a whole number of devices, 0 or more, not {self.gpus}")
         if self.batch_bytes is not None and not 1 <= self.batch_bytes <= self.memory:
             raise PlanError(f"batch_bytes lies between 1 and memory, not {self.batch_bytes}")

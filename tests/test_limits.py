@@ -19,6 +19,12 @@ def test_a_count_is_at_least_one(name, value):
         Limits(**{name: value})
 
 
+@pytest.mark.parametrize("value", [-1, 0.5, 2.0])
+def test_an_engine_has_whole_devices(value):
+    with pytest.raises(PlanError, match=f"gpus is a whole number of devices, 0 or more, not {value}"):
+        Limits(gpus=value)
+
+
 @pytest.mark.parametrize("value", [0, -5, 2 * GIB])
 def test_a_batch_is_within_memory(value):
     with pytest.raises(PlanError, match="batch_bytes"):

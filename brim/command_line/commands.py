@@ -27,7 +27,17 @@ from brim.demo.main import demonstrate
 from brim.sizes import format_size, parse_size
 
 FAILED, MISUSED = 1, 2
-_SETTINGS = ("memory", "batch_bytes", "spill_dir", "threads", "processes", "max_connections", "egress", "progress")
+_SETTINGS = (
+    "memory",
+    "batch_bytes",
+    "spill_dir",
+    "threads",
+    "processes",
+    "gpus",
+    "max_connections",
+    "egress",
+    "progress",
+)
 _PIPED_WIDTH = 120
 
 
@@ -135,6 +145,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add("--batch-bytes", type=_size, metavar="SIZE", help="the most a batch weighs")
     add("--threads", type=_whole, metavar="N", help="calls that compute at once")
     add("--processes", type=_whole, metavar="N", help="worker processes of a user function")
+    add("--gpus", type=int, metavar="N", help="devices that functions with gpus= share; the machine's when left out")
     add("--max-connections", type=_whole, metavar="N", help="downloads at once")
     add("--egress", choices=("any", "public"), help="which addresses downloads may dial")
     add("--spill-dir", type=Path, metavar="FOLDER", help="where files for what does not fit are made")

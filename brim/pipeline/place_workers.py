@@ -2,11 +2,12 @@
 
 All stages of a run are under way at once, so each that pins its workers has a place for one before any has a second.
 First come those with the largest shares, where each finds its first fit; then in turns one more each while it fits.
+How many there are is settled then, and they are spread: fractions go where least is used, if all still fit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from brim.errors import TooFewDevices
@@ -53,7 +54,27 @@ def place_workers(wanted: Sequence[Pinning], devices: Devices) -> Places | None:
     growing = list(wanted)
     while growing:
         growing = [pinning for pinning in growing if _grown(places[pinning.stage], pinning, scratch)]
-    return {stage: tuple(found) for stage, found in places.items()}
+    return _spread(wanted, places, devices) or {stage: tuple(found) for stage, found in places.items()}
+
+
+def _spread(wanted: Sequence[Pinning], packed: Mapping[str, Sequence[Place]], devices: Devices) -> Places | None:
+    """Places for as many workers as are `packed`, fractions where least is used; None where not all fit that way."""
+    scratch = Devices(devices.count, dict(devices.used))
+    found: dict[str, list[Place]] = {pinning.stage: [] for pinning in wanted}
+    for pinning in sorted(wanted, key=lambda pinning: -pinning.function.gpus):
+        for _ in packed[pinning.stage]:
+            if (place := _emptiest(scratch, pinning.function.gpus)) is None:
+                return None
+            found[pinning.stage].append(place)
+    return {stage: tuple(places) for stage, places in found.items()}
+
+
+def _emptiest(devices: Devices, share: float) -> Place | None:
+    """A place for a worker of `share` on the device that is used least."""
+    if share >= 1:
+        return devices.take(share)
+    by_use = sorted(range(devices.count), key=lambda device: devices.used.get(device, 0.0))
+    return devices.take(share, [(device,) for device in by_use])
 
 
 def _grown(places: list[Place], pinning: Pinning, devices: Devices) -> bool:

@@ -62,7 +62,17 @@ def test_functions_grow_in_turns():
     wanted = [pinning(0, 0.25, most=9), pinning(1, 0.25, most=9)]
     assert {stage: len(places) for stage, places in placed_alone(wanted, 2).items()} == {"stage-0": 4, "stage-1": 4}
     wanted = [pinning(0, 1, most=9), pinning(1, 0.5, most=1)]
-    assert placed_alone(wanted, 3) == {"stage-0": ((0,), (2,)), "stage-1": ((1,),)}
+    assert placed_alone(wanted, 3) == {"stage-0": ((0,), (1,)), "stage-1": ((2,),)}
+
+
+def test_fractions_are_spread_where_all_still_fit():
+    assert placed_alone([pinning(0, 0.5, most=2)], 2) == {"stage-0": ((0,), (1,))}
+    wanted = [pinning(0, 0.5, most=2), pinning(1, 1, most=1)]
+    assert placed_alone(wanted, 2) == {"stage-0": ((1,), (1,)), "stage-1": ((0,),)}
+    wanted = [pinning(0, 0.25, most=2), pinning(1, 0.25, most=2)]
+    assert placed_alone(wanted, 2) == {"stage-0": ((0,), (1,)), "stage-1": ((0,), (1,))}
+    beside = Devices(2, {0: 0.5})
+    assert place_workers([pinning(0, 0.25, most=1)], beside) == {"stage-0": ((1,),)}
 
 
 @brim.udf(returns=pa.int64(), gpus=0.5)
@@ -82,7 +92,7 @@ def test_a_plan_says_how_many_workers_its_devices_allow_and_where_they_sit():
     node = brim.range(10).select(a=half(col("id"))).select(b=whole(col("a"))).node
     planned = plan(node, Limits(**LIMITS, gpus=3), base=estimated_base)
     assert {function.name: count for function, count in planned.workers.items()} == {"half": 4, "whole": 1}
-    assert sorted(planned.places.values(), key=len) == [((0,),), ((1,), (1,), (2,), (2,))]
+    assert sorted(planned.places.values(), key=len) == [((0,),), ((1,), (2,), (1,), (2,))]
     with pytest.raises(TooFewDevices, match=r"half \(gpus=0.5\), whole \(gpus=1\) run at once and take 1.5 together"):
         plan(node, Limits(**LIMITS, gpus=1), base=estimated_base)
 
