@@ -5,7 +5,8 @@ different cost give it together:
 
     peek    some microseconds   `statm` of the processes known: what is anonymous
     look    0.1 ms              who is there, and what shared memory they map
-    Pss     1 ms for 100 MiB    anonymous pages that several processes share; the last one corrects the other two
+    Pss     1 ms for 100 MiB    anonymous pages that several processes share; the last one corrects the other two.
+                                Read now and then, and when processes have come or gone
 
 Shared memory is counted once for each process that maps it. brim's own is mapped by one at a time.
 """
@@ -47,8 +48,9 @@ class ProcessTree:
         self._there = set(there)
         settled = [pid for pid in there if before is None or pid in before]
         shmem = {pid: size for pid in settled if (size := shmem_bytes(pid)) is not None}
+        others = self._statm.keys() != shmem.keys()  # workers are forked: most of what a new one holds is shared
         self._follow(shmem)
-        if self._looks % LOOKS_PER_PSS == 0:
+        if others or self._looks % LOOKS_PER_PSS == 0:
             self._shared = sum(map(shared_bytes, shmem))
         self._looks += 1
         self._beyond = sum(shmem.values()) - self._shared

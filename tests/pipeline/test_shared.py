@@ -42,6 +42,7 @@ class Weights:
 
     worker_bytes: int = 0
     start_s: float = 0.0
+    template_bytes: int = 0
     pools: list[Living] = field(default_factory=list)
 
     async def measure(self, function, places=()):

@@ -19,9 +19,8 @@ class OwnMemory:
 
 
 def base_bytes() -> int:
-    """Anonymous and shared memory of this process, shared pages in proportion (Pss)."""
-    sizes = _sizes("smaps_rollup")
-    return sizes.get("Pss_Anon", 0) + sizes.get("Pss_Shmem", 0)
+    """Memory that this process alone has written: without what it shares with the template it was forked from."""
+    return _sizes("smaps_rollup").get("Private_Dirty", 0)
 
 
 def reset_peak() -> None:

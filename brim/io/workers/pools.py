@@ -56,6 +56,11 @@ class WorkerPools:
         """What is known of each worker process that lives."""
         return tuple(facts for pool in self.pools for facts in pool.facts)
 
+    @property
+    def template_bytes(self) -> int:
+        """What workers share, which is no part of what each of them weighs."""
+        return self.template.held_bytes
+
     @asynccontextmanager
     async def open(
         self, function: UserFunction, stage: Stage, *, most: int | None = None, places: Sequence[Place] = ()

@@ -17,9 +17,11 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import anyio
 
+from brim.io.process_tree import anonymous_bytes
 from brim.io.workers.payload import HAS_MEMFD, Payload
 from brim.io.workers.spawn import DEVICES, environment, execute, spawn
 from brim.io.workers.started import Executed, Forked, has_pidfd, read_line
@@ -37,6 +39,7 @@ class Template:
     forks: bool = field(default_factory=lambda: HAS_MEMFD and has_pidfd())
     process: subprocess.Popen[bytes] | None = None
     failures: int = 0
+    held_bytes: int = 0  # what it has for its workers to share, once it has forked
     _requests: socket.socket | None = None
     _environment: dict[str, str] = field(default_factory=dict)
     _unheard: list[int] = field(default_factory=list)  # lines of workers nobody waited for
@@ -74,6 +77,7 @@ class Template:
             raise
         if word == "pid":
             self.failures = 0
+            self.held_bytes = self.held_bytes or _held_bytes(process)
             return Forked(number, line)
         os.close(line)
         if word == "failed":
@@ -142,8 +146,21 @@ def single_threaded(env: Mapping[str, str]) -> dict[str, str]:
     return {**env, ALLOCATOR: said}
 
 
+def _held_bytes(process: subprocess.Popen[bytes] | None) -> int:
+    if process is None:
+        return 0
+    try:
+        file = os.open(f"/proc/{process.pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        return anonymous_bytes(file)
+    finally:
+        os.close(file)
+
+
 def _folder() -> str | None:
     try:
-        return os.getcwd()
+        return str(Path.cwd())
     except OSError:  # it was removed
         return None
