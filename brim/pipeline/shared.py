@@ -44,6 +44,7 @@ class Shared:
     devices: DeviceLine = field(init=False)
     _weights: dict[UserFunction, int] = field(default_factory=dict)
     _bases: dict[UserFunction, int] = field(default_factory=dict)
+    _template: int = 0
     _workers: Counter[UserFunction] = field(default_factory=Counter)
     _line: anyio.Lock = field(default_factory=anyio.Lock)
 
@@ -67,6 +68,7 @@ class Shared:
             self._forget_ended_workers()
             self._weights.update(weights)  # workers that ended in the meantime are started again
             planned = plan(node, self.limits, base=self._base_with, runs=self.runs, places=devices.places)
+            await self._reserve_template()
             for function, count in planned.workers.items():
                 await self._reserve_workers(function, count)
             await self._reserve(planned.allotment.floors)
@@ -92,7 +94,7 @@ class Shared:
     def _base_with(self, workers: Mapping[UserFunction, int]) -> int:
         """What all workers weigh when a run with `workers` is let in."""
         bases = self._bases | {function: self._needed(function, count) for function, count in workers.items()}
-        return sum(bases.values())
+        return sum(bases.values()) + max(self._template, self.pools.template_bytes)
 
     def _needed(self, function: UserFunction, count: int) -> int:
         """What the workers of `function` weigh with `count` more: each run that uses it has workers of its own."""
@@ -106,6 +108,13 @@ class Shared:
             if function not in self._weights or function not in self._alive():
                 self._weights[function] = await self.pools.measure(function, devices.of(function))
         return {function: self._weights[function] for function in functions}
+
+    async def _reserve_template(self) -> None:
+        """Reserve what workers share, once: it stays for as long as the engine."""
+        if (more := self.pools.template_bytes - self._template) > 0:
+            await self._reserve(more)
+            self._template += more
+            self._share_oversize()
 
     async def _reserve_workers(self, function: UserFunction, count: int) -> None:
         """Reserve what is not yet."""
@@ -148,4 +157,4 @@ class Shared:
 
     def _share_oversize(self) -> None:
         ledger = self.world.ledger
-        ledger.oversize_limit = (ledger.limit - sum(self._bases.values())) // OVERSIZE_SHARE
+        ledger.oversize_limit = (ledger.limit - self._template - sum(self._bases.values())) // OVERSIZE_SHARE
