@@ -71,6 +71,11 @@ class Entrance:
     _waiting: dict[int, anyio.Event] = field(default_factory=dict)
     _line: list[int] = field(default_factory=list)  # a heap of places; those that left are dropped when they are first
 
+    @property
+    def refuses(self) -> bool:
+        """Whether a call that comes now fails, because its service asked for too long a wait."""
+        return isinstance(self.shared.gate.ready(self.stage.clock.now()), Refused)
+
     async def enter(self, place: int) -> int:
         """Wait until the call at `place` may begin, and count it; its episode, for `leave`.
 

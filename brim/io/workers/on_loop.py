@@ -88,7 +88,8 @@ class LoopCaller:
                 pause = self.entrance.throttled(wish.seconds, reason)
                 if wish.seconds is None or not wish.alone or calls > THROTTLED_MOST:
                     raise
-                self.stage.tell(Retried(self.function.name, calls, pause.seconds, reason))
+                if not self.entrance.refuses:
+                    self.stage.tell(Retried(self.function.name, calls, pause.seconds, reason))
             except BaseException:
                 self.entrance.leave(episode, answered=False)
                 raise
@@ -223,7 +224,7 @@ class _Rows:
                 self.results.returned(row, await self.caller.made(place, begin))
             except (Exception, RowTimedOut) as error:  # noqa: BLE001 - whatever a user's row raises
                 what = _what(function, error)
-                if not may_try_again(what, attempt, function.retries):
+                if self.caller.entrance.refuses or not may_try_again(what, attempt, function.retries):
                     return error
                 await wait_to_try_again(function, attempt, what.reason, stage)
                 attempt += 1

@@ -194,9 +194,11 @@ def test_a_wait_that_is_too_long_fails_the_rows_without_calling():
     with pytest.raises(UdfError, match=r"not to be called for 86,400 s, more than the 300 s") as info:
         run(rows(tomorrow, concurrency=1), ids(0, 10))
     assert info.value.rows == "row 0 of its input"
-    made = run(rows(tomorrow, concurrency=1, on_error="null"), ids(0, 10))
+    stage = FakeStage()
+    made = run(rows(tomorrow, concurrency=1, on_error="null", retries=3), ids(0, 10), stage=stage)
     assert made["made"].to_pylist() == [None] * 10
     assert calls == [0, 0]
+    assert not any(isinstance(fact, Retried) for fact in stage.facts)  # nothing is waited for in vain
 
 
 def test_all_stages_of_an_engine_obey_what_one_was_told():
