@@ -211,3 +211,30 @@ def test_many_runs_of_all_kinds_on_two_devices_all_end(tmp_path):
         assert engine.stats().gpus_used <= 2
 
     in_engine(main, gpus=2, processes=4)
+
+
+class Broken:
+    def __init__(self):
+        raise RuntimeError("no weights")
+
+    def __call__(self, batch):
+        return batch
+
+
+def test_a_function_that_cannot_be_built_leaves_its_device_to_others(tmp_path):
+    async def main(engine):
+        with pytest.raises(brim.UdfError, match="no weights"):
+            await engine.collect(brim.range(3).map_batches(Broken, gpus=1))
+        return by_worker(await engine.collect(look(tmp_path, 1, concurrency=1)))
+
+    assert list(in_engine(main, gpus=1, processes=2).values()) == ["0"]
+
+
+def test_a_run_that_is_left_gives_its_devices_back(tmp_path):
+    async def main(engine):
+        async with engine.stream(look(tmp_path / "a", 1, rows=1000)) as batches:
+            await anext(batches)
+        with anyio.fail_after(30):
+            return (await engine.collect(look(tmp_path / "b", 1))).num_rows
+
+    assert in_engine(main, gpus=1, processes=2, admission="refuse") == 12
