@@ -98,10 +98,21 @@ class LoopCaller:
                 return value
 
     async def aclose(self) -> None:
-        """End the generators that were left."""
-        with anyio.move_on_after(CLOSE_S, shield=True):
-            for generator in self.generators:
+        """End the generators that were left, all at once; what one of them raises is raised when all have ended."""
+        errors: list[Exception] = []
+
+        async def close(generator: Any) -> None:
+            try:
                 await generator.aclose()
+            except Exception as error:  # noqa: BLE001 - whatever the user's `finally` raises
+                errors.append(error)
+
+        with anyio.move_on_after(CLOSE_S, shield=True):
+            async with anyio.create_task_group() as tasks:
+                for generator in self.generators:
+                    tasks.start_soon(close, generator)
+        if errors:
+            raise raised(self.function.name, errors[0]) from errors[0]
 
 
 @dataclass(eq=False, slots=True)

@@ -23,7 +23,7 @@ import brim
 from brim import col
 from brim.errors import UdfError
 from brim.events import Resource, Retried, Throttled
-from brim.io.workers.on_loop import THROTTLED_MOST
+from brim.io.workers.on_loop import CLOSE_S, THROTTLED_MOST
 
 
 class SlowDown(Exception):
@@ -286,6 +286,33 @@ def test_a_generator_that_nobody_asks_for_more_is_closed():
 
     run_virtual(main)
     assert closed == [True]
+
+
+def test_a_generator_that_cannot_be_closed_keeps_no_other_from_it():
+    closed = []
+
+    async def endless(batch):
+        number = batch["id"][0].as_py()
+        try:
+            while True:
+                yield batch
+        finally:
+            await anyio.sleep(0)
+            if number == 0:
+                raise OSError("cannot end")
+            if number == 2:
+                await anyio.sleep(3600)
+            closed.append(number)
+
+    async def main():
+        stage = FakeStage()
+        async with pools_for(stage):
+            await drive(batches(endless, concurrency=4), cut(8, 2), stage=stage, limit=3)
+        assert anyio.current_time() < CLOSE_S + 1
+
+    with pytest.raises(UdfError, match="OSError: cannot end"):
+        alone(run_virtual, main)
+    assert sorted(closed) == [4, 6]
 
 
 def test_leaving_a_stream_ends_the_rows_under_way_before_it_comes_back():
