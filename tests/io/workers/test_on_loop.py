@@ -367,5 +367,5 @@ def test_a_real_service_sees_no_early_request_and_never_more_than_the_concurrenc
     assert sorted(server.answered) == list(range(count))
     assert server.early == 0
     assert server.throttled > 0
-    assert server.most == 8
+    assert 1 < server.most <= 8
     assert any(isinstance(fact, Throttled) for fact in stage.facts)
