@@ -185,6 +185,7 @@ class WorkerProcess:
         for patience, number in ((LEAVE_S, signal.SIGTERM), (TERMINATE_S, signal.SIGKILL), (LEAVE_S, None)):
             with anyio.move_on_after(patience):
                 await process.exited()
+                process.signal(signal.SIGKILL)  # its children
                 return
             if number is not None:
                 process.signal(number)

@@ -108,7 +108,7 @@ def _as_array(name: str, value: Any, declared: pa.DataType) -> pa.Array:
         if hasattr(value, "__array__"):
             return _from_numpy(np.asarray(value), declared)
         return array_of_values(list(value), declared)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+    except (pa.ArrowException, AttributeError, TypeError, ValueError, OverflowError) as error:
         raise UdfContractError(name, f"returned {_kind_of(value)}, declared {declared}: {error}") from error
 
 
