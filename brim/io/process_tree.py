@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ class ProcessTree:
     _shared: int = 0
     _beyond: int = 0
     _there: set[int] | None = None
+    _counted: set[int] = field(default_factory=set)
+    _joined: deque[tuple[int, int]] = field(default_factory=deque)
     _statm: dict[int, int] = field(default_factory=dict)
 
     def look(self) -> int:
@@ -46,11 +49,12 @@ class ProcessTree:
         """
         there, before = descendants(self.root), self._there
         self._there = set(there)
-        settled = [pid for pid in there if before is None or pid in before]
+        self._take_joined()
+        settled = [pid for pid in there if before is None or pid in before or pid in self._statm]
         shmem = {pid: size for pid in settled if (size := shmem_bytes(pid)) is not None}
-        others = self._statm.keys() != shmem.keys()  # workers are forked: most of what a new one holds is shared
+        others, self._counted = self._counted != shmem.keys(), set(shmem)
         self._follow(shmem)
-        if others or self._looks % LOOKS_PER_PSS == 0:
+        if others or self._looks % LOOKS_PER_PSS == 0:  # workers are forked: most of what a new one holds is shared
             self._shared = sum(map(shared_bytes, shmem))
         self._looks += 1
         self._beyond = sum(shmem.values()) - self._shared
@@ -58,7 +62,19 @@ class ProcessTree:
 
     def peek(self) -> int:
         """As `look`, of the processes it found, as if their shared memory had stayed the same."""
+        self._take_joined()
         return max(0, self._anonymous() + self._beyond) if self._statm else self.look()
+
+    def join(self, pid: int, shared_bytes: int) -> None:
+        """Count the process `pid` from now on, not from the next look; so much of it is shared. From any thread."""
+        self._joined.append((pid, shared_bytes))
+
+    def _take_joined(self) -> None:
+        while self._joined:
+            pid, shared_bytes = self._joined.popleft()
+            if pid not in self._statm:
+                self._follow([*self._statm, pid])
+                self._beyond -= shared_bytes
 
     def close(self) -> None:
         """Close the files of /proc that are kept open."""

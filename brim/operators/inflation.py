@@ -8,15 +8,15 @@ it grows again, by a quarter a call (additive increase would take hundreds of ba
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 
 from brim.events import BatchResized, Overshot
 from brim.operators.ordered import Ordered
+from brim.operators.work_estimate import LeastOfLast, WorkEstimate
 from brim.sizes import cut, format_size
 
 PROBE_ROWS = 1024
@@ -24,7 +24,6 @@ PROBE_SHARE = 16
 RISE, FALL = 0.5, 0.1
 HOLD_CALLS = 8
 REGROWTH = 1.25
-RECENT_CALLS = 8
 TOLD_FACTOR = 2
 TOLERANCE = 1.25
 """A call may exceed its loan by this much before it counts: rows differ, and weights are rounded up to buffers."""
@@ -54,29 +53,6 @@ class Estimate:
 
 
 @dataclass(eq=False, slots=True)
-class LeastOfLast:
-    """A ratio of which only upper bounds are seen, because others allocate at the same time: the least is nearest."""
-
-    _last: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_CALLS))
-
-    def learn(self, ratio: float) -> None:
-        """Take note of one more bound."""
-        self._last.append(ratio)
-
-    def value(self, unknown: float) -> float:
-        """The least of the last calls, or `unknown`."""
-        return min(self._last, default=unknown)
-
-
-class Ratio(Protocol):
-    """What is known of a ratio."""
-
-    def learn(self, ratio: float) -> None: ...
-
-    def value(self, unknown: float) -> float: ...
-
-
-@dataclass(eq=False, slots=True)
 class Inflation:
     """What one operator in one run makes of its input, and takes for it.
 
@@ -87,7 +63,7 @@ class Inflation:
 
     target_bytes: int
     work_limit: int | None = None
-    work: Ratio = field(default_factory=LeastOfLast)
+    work: WorkEstimate = field(default_factory=LeastOfLast)
     share: float = 1.0
     unsettled: bool = False
     _made: Estimate = field(default_factory=Estimate)
@@ -109,14 +85,14 @@ class Inflation:
     @property
     def work_estimate(self) -> float:
         """Bytes that computing takes for an input byte."""
-        return self.work.value(0.0)
+        return self.work.ratio
 
     @property
     def input_bytes(self) -> int:
         """What the input of a call should weigh, so that its output and its work fit."""
         whole = self.target_bytes / max(1.0, self.estimate)
-        if self.work_limit is not None and (work := self.work_estimate):
-            whole = min(whole, self.work_limit / work)
+        if self.work_limit is not None:
+            whole = min(whole, self.work.most_input(self.work_limit))
         return max(1, int(self.share * whole))
 
     def output_bytes(self, read_bytes: int) -> int:
@@ -125,7 +101,7 @@ class Inflation:
 
     def work_bytes(self, read_bytes: int) -> int:
         """What a call is expected to take while it computes, beside its input and output."""
-        return int(read_bytes * self.work_estimate)
+        return self.work.bytes_for(read_bytes)
 
     def learn(self, read_bytes: int, made_bytes: int, rows: int = 0, work_bytes: int | None = None) -> None:
         """Take note of what became of a call's input, and of the most that was taken meanwhile, if that is known."""
@@ -133,7 +109,7 @@ class Inflation:
             return
         self._made.learn(made_bytes / read_bytes)
         if work_bytes is not None:
-            self.work.learn(work_bytes / read_bytes)
+            self.work.learn(read_bytes, work_bytes)
         if rows:
             self._row_bytes = read_bytes / rows
         if self._hold:
@@ -144,7 +120,7 @@ class Inflation:
     def worked(self, read_bytes: int, work_bytes: int) -> None:
         """Take note of what a call took alone, where its output is not known, or is learned by itself."""
         if read_bytes:
-            self.work.learn(work_bytes / read_bytes)
+            self.work.learn(read_bytes, work_bytes)
 
     def overshot(self, lent_bytes: int, held_bytes: int) -> Overshot | None:
         """The fact to tell where `held_bytes` are more than was lent, whereupon the next cut is half at most."""

@@ -85,7 +85,9 @@ def _workers(planned: Plan, limits: Limits) -> str:
     most = [min(worker_count(one, limits), pinned.get(one, limits.processes)) for one in planned.workers]
     count, wanted = sum(planned.workers.values()), sum(most)
     of = f" of {wanted}, for want of memory" if count < wanted else ""
-    return f"{count} worker process{'es' if count > 1 else ''}{of}, estimated until they are measured"
+    declared = sum((function.memory or 0) * count for function, count in planned.workers.items())
+    calls = f", {format_size(declared)} of it declared for calls" if declared else ""
+    return f"{count} worker process{'es' if count > 1 else ''}{of}, estimated until they are measured{calls}"
 
 
 def _gpus(planned: Plan, limits: Limits) -> list[str]:

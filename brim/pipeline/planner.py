@@ -32,8 +32,8 @@ def no_base(workers: Mapping[UserFunction, int]) -> int:
 
 
 def estimated_base(workers: Mapping[UserFunction, int]) -> int:
-    """What workers are expected to weigh while none of them has been measured."""
-    return WORKER_BYTES * sum(workers.values())
+    """What workers are expected to weigh while none has been measured, with what a call was declared to take."""
+    return sum((WORKER_BYTES + (function.memory or 0)) * count for function, count in workers.items())
 
 
 def optimize(node: Node) -> Node:

@@ -102,11 +102,15 @@ class Shared:
         return max(weight, self._bases.get(function, 0))
 
     async def _weigh_workers(self, node: Node, devices: Reservation) -> dict[UserFunction, int]:
-        """What a worker of each function of `node` weighs; one is started where none lives."""
+        """What a worker of each function of `node` weighs, with what a call was declared to take.
+
+        One is started where none lives.
+        """
         functions = process_functions(node)
         for function in functions:
             if function not in self._weights or function not in self._alive():
-                self._weights[function] = await self.pools.measure(function, devices.of(function))
+                base_bytes = await self.pools.measure(function, devices.of(function))
+                self._weights[function] = base_bytes + (function.memory or 0)
         return {function: self._weights[function] for function in functions}
 
     async def _reserve_template(self) -> None:

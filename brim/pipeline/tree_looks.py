@@ -21,7 +21,7 @@ import anyio.to_thread
 from brim.io.process_tree import ProcessTree
 
 PEEK_S, PEEK_OFTEN_S = 0.01, 0.0025
-NEAR_ALARM = 0.75
+OFTEN_FROM, NEAR = 0.75, 0.9  # of the alarm
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,15 @@ class Alarm:
 
     tree_bytes: int
     ring: Callable[[], object]
+
+    def is_due(self, before: int, now: int) -> bool:
+        """Whether the tree is too large, or near that and will be at the next peek if it goes on as since the last.
+
+        >>> alarm = Alarm(100, print)
+        >>> [alarm.is_due(before, now) for before, now in ((99, 99), (95, 99), (60, 80), (0, 100))]
+        [False, True, False, True]
+        """
+        return now >= self.tree_bytes or (now >= NEAR * self.tree_bytes and now + (now - before) >= self.tree_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,10 @@ class TreeLooks:
         """Let the look that is under way end now."""
         self._soon.set()
 
+    def join(self, pid: int, shared_bytes: int) -> None:
+        """Count a process that has just come, of which so much is shared with others."""
+        self.tree.join(pid, shared_bytes)
+
     def close(self) -> None:
         """Open nothing more. A look may still be under way in its thread: a loop that ends does not wait for it."""
         self._closed.set()
@@ -72,9 +85,9 @@ class TreeLooks:
         peak = last = 0
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._soon.wait(min(left, _interval(last, alarm))):
-            last = self._read(self.tree.peek)
+            before, last = last, self._read(self.tree.peek)
             peak = max(peak, last)
-            if alarm is not None and last >= alarm.tree_bytes:
+            if alarm is not None and alarm.is_due(before, last):
                 with suppress(RuntimeError):  # the loop has ended without waiting
                     anyio.from_thread.run_sync(alarm.ring)
         now = self._read(self.tree.look)
@@ -89,4 +102,4 @@ def _interval(last: int, alarm: Alarm | None) -> float:
     """Seconds until the next peek, now that the tree held `last` bytes."""
     if alarm is None:
         return math.inf
-    return PEEK_OFTEN_S if last >= NEAR_ALARM * alarm.tree_bytes else PEEK_S
+    return PEEK_OFTEN_S if last >= OFTEN_FROM * alarm.tree_bytes else PEEK_S

@@ -11,7 +11,7 @@ import pyarrow as pa
 from brim.errors import UdfTimeout
 from brim.events import Resource
 from brim.io.workers.messages import Finished, Made, Raised
-from brim.io.workers.payload import Payload, read_batch
+from brim.io.workers.payload import read_batch
 from brim.io.workers.pool import Pool
 from brim.io.workers.request import Reply, Request
 from brim.io.workers.user_errors import error_of
@@ -81,15 +81,15 @@ class ProcessCall:
                 request.lend(await self.caller.stage.memory.work(wanted))
             pool.ask_next(request)
             return
-        payload = Payload.create(self.caller.pool.folder)
-        self.request.payload = payload
+        pool, keep_bytes = self.caller.pool, 2 * self.caller.stage.batch_bytes
+        payload = self.request.payload = pool.segments.take(self.batch, keep_bytes, pool.folder)
         batch, self.batch = self.batch, None
         if batch.nbytes < WRITTEN_ON_LOOP:
             payload.write(batch)
         else:
             await self.caller.stage.threads.run(payload.write, batch)
         self.request.written = True
-        self.caller.pool.go()
+        pool.go()
 
     async def _reply(self) -> Reply:
         stage, timeout_s = self.caller.stage, self.caller.pool.function.timeout_s

@@ -55,7 +55,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A piece of `call`; `last` where it is known that no other follows.
+    """A piece of `call`; `last` where it is known that no other follows, and `read` where nobody refers to its batch.
 
     `peak_bytes` is the most the process held while it was made, `held_bytes` what is left of that; 0 where that cannot
     be measured.
@@ -66,13 +66,15 @@ class Made:
     busy_s: float
     peak_bytes: int
     held_bytes: int = 0
+    read: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """`call` makes nothing more."""
+    """`call` makes nothing more; `read` where nobody refers to its batch."""
 
     call: int
+    read: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Raised:
     reason: str
     traceback: str
     peak_bytes: int = 0
+    read: bool = False  # frames of the error refer to its batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,9 @@ from functools import partial
 import anyio
 from anyio.abc import TaskGroup
 
-from brim.errors import BrimError, UdfMemoryExceeded, WorkerDied
-from brim.events import Fact, WorkerEnded, WorkerMemory, WorkerOutput, WorkerRestarted, WorkerStarted
+from brim.errors import BrimError, WorkerDied
+from brim.events import Fact
+from brim.io.workers.appetite import Appetite
 from brim.io.workers.devices import Devices, Place, misplaced, untaken
 from brim.io.workers.messages import Alive, Finished, Invoke, Made, Message, Next, Raised, Ready, Start, Stop
 from brim.io.workers.oom_kills import OomKills
@@ -29,18 +30,16 @@ from brim.io.workers.payload import Payload
 from brim.io.workers.process import WorkerFacts, WorkerProcess
 from brim.io.workers.request import Request
 from brim.io.workers.restarts import Restarts
+from brim.io.workers.roster import Roster
+from brim.io.workers.segments import Segments
+from brim.io.workers.telling import Telling
 from brim.io.workers.template import Template
 from brim.io.workers.user_errors import error_of
 from brim.operators.protocol import Clock, Memory
 from brim.operators.user_functions.user_function import UserFunction
-from brim.sizes import MIB, format_size
+from brim.sizes import MIB
 
-SENT_AHEAD_BELOW_S = 0.25  # calls that take longer gain nothing from one that is sent ahead, and wait for it at the end
 ABANDONED_S = 5.0  # what a call nobody waits for may still take before its worker is ended
-RECENT = 0.3  # weight of the latest call in the mean time of a call
-LEAK_SHARE = 8  # what workers may keep for themselves before they are recycled, of the engine's memory
-LEAK_LEAST = 16 * MIB
-FIRST_CALL_SHARE = 2  # of the work that can be lent, for a call whose needs nobody knows
 STACKS_BYTES = 256 * MIB  # threads of a worker reserve so much and do not use it
 RECYCLED, STARVED = "recycled", "out of memory"
 
@@ -50,8 +49,7 @@ class Pool:
     """The workers of `function`, at most `size`. `tasks` is where they live; `tell` is whom it serves now.
 
     `memory` is what the engine has for everything.
-    `running_size` is how many there may be at the moment: fewer while memory is short. `places` are the devices of its
-    workers, `measured` is how many wait for it to be measured.
+    `places` are the devices of its workers, `measured` is how many wait for it to be measured.
     """
 
     function: UserFunction
@@ -64,24 +62,35 @@ class Pool:
     devices: Devices
     template: Template
     places: tuple[Place, ...] = ()
+    on_ready: Callable[[int, int], object] = lambda _pid, _shared_bytes: None
     measured: int = 0
-    tell: Callable[[Fact], None] | None = None
-    workers: list[WorkerProcess] = field(default_factory=list)
     waiting: deque[Request] = field(default_factory=deque)
+    segments: Segments = field(default_factory=Segments)
     closing: bool = False
     failed: BrimError | None = None
     base_bytes: int = 0
-    running_size: int = field(init=False)
     uses: int = 0
+    _appetite: Appetite = field(init=False)
+    _roster: Roster = field(init=False)
+    _telling: Telling = field(init=False)
     _restarts: Restarts = field(default_factory=Restarts)
     _oom_kills: OomKills = field(default_factory=OomKills)
     _numbers: int = 0
     _later: bool = False
-    _call_s: float | None = None
     _changed: anyio.Event = field(default_factory=anyio.Event)
 
     def __post_init__(self) -> None:
-        self.running_size = self.size
+        self._appetite, self._telling = Appetite(self.function, self.memory), Telling(self.function.name)
+        self._roster = Roster(self.size, self._appetite)
+
+    @property
+    def workers(self) -> list[WorkerProcess]:
+        return self._roster.workers
+
+    @property
+    def running_size(self) -> int:
+        """How many workers there may be at the moment: fewer while memory is short."""
+        return self._roster.running_size
 
     @property
     def facts(self) -> tuple[WorkerFacts, ...]:
@@ -90,15 +99,15 @@ class Pool:
 
     @property
     def is_idle(self) -> bool:
-        return self.tell is None
+        return self._telling.tell is None
 
     def enter(self, tell: Callable[[Fact], None]) -> None:
         """Serve a stage, with a clean slate."""
-        self.tell = tell
+        self._telling.tell = tell
         self.uses += 1
         self.forgive()
         for worker in self.workers:
-            self._tell_started(worker)
+            self._telling.started(worker)
 
     def forgive(self) -> None:
         """Forget what failed before."""
@@ -106,11 +115,12 @@ class Pool:
 
     def leave(self) -> None:
         """Serve nobody; the workers stay."""
-        self.tell = None
+        self._telling.tell = None
+        self.segments.clear()
 
     def resize(self, size: int) -> None:
         """Have at most `size` workers from now on."""
-        self.size = size
+        self.size = self._roster.size = size
         staying = [worker for worker in self.workers if not worker.end_reason] if self.function.gpus else []
         for index in misplaced([worker.devices for worker in staying], self.places):
             staying[index].hang_up("its device is needed")
@@ -118,15 +128,10 @@ class Pool:
 
     def throttle(self, size: int) -> None:
         """Have at most `size` workers for the time being; those that are too many end when they have no call."""
-        self.running_size = size
+        self._roster.running_size = size
         for worker in list(self.workers):
-            self._end_surplus(worker)
+            self._roster.end_surplus(worker)
         self.go()
-
-    def _end_surplus(self, worker: WorkerProcess) -> None:
-        living = sum(not worker.end_reason for worker in self.workers)
-        if living > self.running_size and worker.ready and not worker.calls and not worker.end_reason:
-            worker.hang_up("memory is short")
 
     def request(
         self, rows: int, piece_bytes: int, memory: Memory, work_bytes: int = 0, *, alone: bool = False
@@ -146,7 +151,6 @@ class Pool:
             request = self.waiting[0]
             worker = self._free_worker(request)
             if worker is None:
-                self._start_more(request)
                 return
             if not self._has_loan(worker, request):
                 return
@@ -154,21 +158,14 @@ class Pool:
 
     def wanted_bytes(self, request: Request) -> int:
         """What has to be lent for the next piece of `request`: of what it should take, the part its worker lacks."""
-        return self._wanted_of(request, self._worker_of(request))
-
-    def _wanted_of(self, request: Request, worker: WorkerProcess | None) -> int:
-        if request.alone:
-            return request.memory.work_limit
-        if worker is not None and worker.memory.fresh:
-            return request.memory.work_limit // FIRST_CALL_SHARE
-        return max(0, request.work_bytes - (self.function.memory or 0))
+        return self._appetite.wanted(request, self._roster.of(request), self.running_size)
 
     def _has_loan(self, worker: WorkerProcess, request: Request) -> bool:
         """Whether `request` has what it should take; if not it is asked for, and `go` is said when it is there.
 
         Nobody waits for what is only sent ahead: it would hold its loan for as long as the call before it.
         """
-        wanted = self._wanted_of(request, worker)
+        wanted = self._appetite.wanted(request, worker, self.running_size)
         if request.loan is None and wanted:
             request.loan = request.memory.try_work(wanted)
             if request.loan is None and not worker.calls:
@@ -177,18 +174,18 @@ class Pool:
 
     def ask_next(self, request: Request) -> None:
         """Let the worker of `request` make its next piece."""
-        worker = self._worker_of(request)
+        worker = self._roster.of(request)
         if worker is None:
             request.answer(WorkerDied(self.function.name, None, request.rows))
             return
         request.moved_at, request.paused = self.clock.now(), False
-        self._note_loan(worker)
+        self._appetite.begin(worker, request.moved_at)
         worker.post(Next(request.number))
 
     def abandon(self, request: Request) -> None:
         """Nobody waits for `request` any more: its worker may finish it, within limits."""
         request.abandon()
-        worker = self._worker_of(request)
+        worker = self._roster.of(request)
         if worker is None:
             if request in self.waiting:
                 self.waiting.remove(request)
@@ -202,7 +199,7 @@ class Pool:
 
     def kill(self, request: Request, reason: str) -> None:
         """End the worker that computes `request`."""
-        if (worker := self._worker_of(request)) is not None:
+        if (worker := self._roster.of(request)) is not None:
             worker.calls.remove(request)
             worker.kill(reason)
 
@@ -245,7 +242,7 @@ class Pool:
         worker.starved_bytes = held_bytes
         worker.kill(STARVED)
         self.resize(max(1, self.running_size - 1))
-        self._tell_memory(worker, "killed", held_bytes)
+        self._telling.memory(worker, "killed", held_bytes, self.running_size)
 
     def recycle_idle(self, least_bytes: int) -> None:
         """Recycle the workers that keep so much more than after their first call, each when it has no call."""
@@ -255,33 +252,27 @@ class Pool:
                 self._retire(worker)
 
     def _free_worker(self, request: Request) -> WorkerProcess | None:
-        ready = [worker for worker in self.workers if worker.ready and not worker.end_reason and not worker.retiring]
-        busy = [worker for worker in self.workers if worker.calls]
-        if busy and (request.alone or any(call.alone for worker in busy for call in worker.calls)):
-            return None
-        if idle := [worker for worker in ready if not worker.calls]:
-            return self._only(idle) if request.alone else idle[0]
-        full = len(self.workers) == len(ready) == self.running_size
-        if full and self._call_s is not None and self._call_s < SENT_AHEAD_BELOW_S:
-            return next((worker for worker in ready if len(worker.calls) == 1), None)
+        """The worker for `request`, or None: one is started, or something has to end first."""
+        wait_s = self._appetite.alone_for(self.clock.now()) if any(worker.calls for worker in self.workers) else 0.0
+        if wait_s:
+            self._go_in(wait_s)
+        elif (worker := self._roster.free(request)) is not None:
+            return worker
+        self._start_more(request)
         return None
-
-    def _only(self, idle: list[WorkerProcess]) -> WorkerProcess:
-        """The one of `idle` that holds least; the others end."""
-        idle.sort(key=lambda worker: worker.memory.held_bytes)
-        for worker in idle[1:]:
-            worker.hang_up("memory is short")
-        return idle[0]
 
     def _start_more(self, request: Request) -> None:
         """Start a worker for `request` where there may be one more, and fewer are starting than are waited for."""
-        starting = sum(not worker.ready for worker in self.workers)
-        most = 1 if request.alone else self.running_size
-        if starting >= len(self.waiting) or len(self.workers) >= most:
+        if not self._roster.lacks(request, len(self.waiting)):
             return
-        if not (wait_s := self._restarts.wait_s(self.clock.now())):
+        if wait_s := self._restarts.wait_s(self.clock.now()):
+            self._go_in(wait_s)
+        else:
             self._start_worker()
-        elif not self._later:
+
+    def _go_in(self, wait_s: float) -> None:
+        """Go on in so many seconds."""
+        if not self._later and not self.closing:
             self._later = True
             self.tasks.start_soon(self._go_later, wait_s)
 
@@ -299,15 +290,9 @@ class Pool:
 
     def _begin(self, worker: WorkerProcess) -> None:
         """The first call of `worker` is computed now."""
-        worker.calls[0].begin(self.clock.now())
-        self._note_loan(worker)
-
-    def _note_loan(self, worker: WorkerProcess) -> None:
-        loan = worker.calls[0].loan if worker.calls else None
-        worker.memory.lent_bytes = (self.function.memory or 0) + (0 if loan is None else loan.size)
-
-    def _worker_of(self, request: Request) -> WorkerProcess | None:
-        return next((worker for worker in self.workers if request in worker.calls), None)
+        now = self.clock.now()
+        worker.calls[0].begin(now)
+        self._appetite.begin(worker, now)
 
     def _ring(self) -> None:
         self._changed.set()
@@ -340,7 +325,7 @@ class Pool:
     async def _live(self, worker: WorkerProcess) -> None:
         """Give a worker its function, listen to it until it hangs up, end it."""
         started_at = self.clock.now()
-        tell_output = partial(self._tell_output, worker)
+        tell_output = partial(self._telling.output, worker)
         try:
             await worker.begin()
             async with anyio.create_task_group() as tasks:
@@ -372,7 +357,8 @@ class Pool:
                 worker.ready, worker.facts.base_bytes, worker.memory.held_bytes = True, base, held
                 worker.facts.start_s = self.clock.now() - started_at
                 self.base_bytes = max(self.base_bytes, base)
-                self._tell_started(worker)
+                self.on_ready(worker.facts.pid, max(0, held - base))
+                self._telling.started(worker)
                 self._ring()
                 self.go()
             case Raised(call=0):
@@ -398,20 +384,12 @@ class Pool:
             self._ended(worker, request)
 
     def _learn(self, worker: WorkerProcess, request: Request, made: Made) -> None:
-        facts, memory = worker.facts, worker.memory
-        facts.calls += 1
-        facts.busy_s += made.busy_s
-        facts.peak_bytes = max(facts.peak_bytes, made.peak_bytes)
-        request.took_bytes = memory.took(made.peak_bytes, made.held_bytes) if made.peak_bytes else None
-        before = made.busy_s if self._call_s is None else self._call_s
-        self._call_s = before + RECENT * (made.busy_s - before)
+        worker.facts.calls += 1
+        worker.facts.busy_s += made.busy_s
+        self._appetite.learn(worker, request, made)
+        self._roster.took(made.busy_s)
+        self._roster.retire_leaking(worker)
         self._restarts.succeeded()
-        if memory.leaked_bytes > self._leak_limit and not any(other.retiring for other in self.workers):
-            worker.retiring = True
-
-    @property
-    def _leak_limit(self) -> int:
-        return max(LEAK_LEAST, self.memory // LEAK_SHARE // self.size)
 
     def _ended(self, worker: WorkerProcess, request: Request) -> None:
         """`request` has had its last reply: its worker goes on with what was sent ahead."""
@@ -419,13 +397,13 @@ class Pool:
         if worker.calls:
             self._begin(worker)
         self._retire(worker)
-        self._end_surplus(worker)
+        self._roster.end_surplus(worker)
         self.go()
 
     def _retire(self, worker: WorkerProcess) -> None:
         """Recycle a worker that is to get no further call, once it has none."""
         if worker.retiring and not worker.calls and not worker.end_reason:
-            self._tell_memory(worker, RECYCLED, worker.memory.held_bytes)
+            self._telling.memory(worker, RECYCLED, worker.memory.held_bytes, self.running_size)
             worker.hang_up(RECYCLED)
 
     async def _end_abandoned(self, worker: WorkerProcess, request: Request) -> None:
@@ -442,7 +420,7 @@ class Pool:
             self.failed = WorkerDied(died.function, exit_code, died.rows, died.output, deaths=self._restarts.deaths)
         calls = list(worker.calls)
         if calls and calls[0].begun:
-            calls.pop(0).answer(self._why(worker, died))
+            calls.pop(0).answer(self._appetite.exceeded(worker) if worker.starved_bytes else died)
         for call in calls:
             call.repay()
         self.waiting.extendleft(call for call in reversed(calls) if not call.abandoned)
@@ -452,50 +430,20 @@ class Pool:
 
     def _tell_end(self, worker: WorkerProcess, died: WorkerDied) -> None:
         """Count a death, and tell of it, or of the planned end."""
-        name, pid, wait_s = self.function.name, worker.facts.pid, 0.0
+        wait_s = 0.0
         if not worker.end_reason:
             wait_s = self._restarts.died(self.clock.now(), ready=worker.ready)
             if died.signal == "SIGKILL" and self._oom_kills.happened():
                 worker.starved_bytes = max(worker.facts.peak_bytes, worker.memory.held_bytes)
-                self._tell_memory(worker, "killed_by_kernel", worker.starved_bytes)
-        if not worker.end_reason or worker.end_reason in (RECYCLED, STARVED):
-            reason = worker.end_reason or died.signal or f"exit code {died.exit_code}"
-            self._tell(WorkerRestarted(name, pid, reason, self._restarts.deaths, wait_s))
-        else:
-            self._tell(WorkerEnded(name, pid, worker.end_reason))
-
-    def _why(self, worker: WorkerProcess, died: WorkerDied) -> BrimError:
-        """Why the call that `worker` computed has no reply."""
-        held, lent = worker.starved_bytes, worker.memory.lent_bytes
-        if not held:
-            return died
-        more = format_size(-(-(self.memory + held) // MIB) * MIB)
-        reason = (
-            f"its worker held {format_size(held)}, {format_size(worker.memory.held_bytes)} of them before the call, "
-            f"which was lent {format_size(lent)}: give the engine more memory, {more} or so, or let a row take less"
-        )
-        return UdfMemoryExceeded(self.function.name, reason, peak_bytes=held)
+                self._telling.memory(worker, "killed_by_kernel", worker.starved_bytes, self.running_size)
+        if worker.end_reason and worker.end_reason not in (RECYCLED, STARVED):
+            self._telling.ended(worker)
+            return
+        reason = worker.end_reason or died.signal or f"exit code {died.exit_code}"
+        self._telling.restarted(worker, reason, self._restarts.deaths, wait_s)
 
     def _fail(self, error: BrimError) -> None:
         """Nothing can be called any more, because of `error`."""
         self.failed = error
         self._ring()
         self.go()
-
-    def _tell_started(self, worker: WorkerProcess) -> None:
-        """Once, to the first stage that is served."""
-        if worker.ready and not worker.told and self.tell is not None:
-            facts = worker.facts
-            worker.told = True
-            self.tell(WorkerStarted(self.function.name, facts.pid, facts.base_bytes, facts.start_s))
-
-    def _tell_memory(self, worker: WorkerProcess, action: str, held_bytes: int) -> None:
-        lent = worker.memory.lent_bytes
-        self._tell(WorkerMemory(self.function.name, worker.facts.pid, action, held_bytes, lent, self.running_size))
-
-    def _tell_output(self, worker: WorkerProcess, text: str, dropped_bytes: int) -> None:
-        self._tell(WorkerOutput(self.function.name, worker.facts.pid, text, dropped_bytes))
-
-    def _tell(self, fact: Fact) -> None:
-        if self.tell is not None:
-            self.tell(fact)

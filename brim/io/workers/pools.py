@@ -49,6 +49,7 @@ class WorkerPools:
     devices: Devices
     template: Template
     pools: list[Pool] = field(default_factory=list)
+    on_ready: Callable[[int, int], object] = lambda _pid, _shared_bytes: None
     gates: Gates = field(default_factory=Gates)
 
     @property
@@ -133,6 +134,7 @@ class WorkerPools:
         pool = Pool(
             function, data, size, self._folder(), memory, clock, self.tasks, self.devices, self.template, tuple(places)
         )
+        pool.on_ready = self.on_ready
         self.pools.append(pool)
         return pool
 

@@ -10,6 +10,7 @@ import anyio
 from brim.errors import BrimError
 from brim.io.workers.messages import Finished, Made, Raised
 from brim.io.workers.payload import Payload
+from brim.io.workers.segments import Segment
 from brim.operators.protocol import Loan, Memory
 
 Reply = tuple[Made | Finished | Raised, list[int]]
@@ -19,7 +20,7 @@ Reply = tuple[Made | Finished | Raised, list[int]]
 class Request:
     """What the pool and the caller know of one call.
 
-    `payload` is there once the batch is written, and kept until the first reply, so that the call can be sent to
+    `payload` is there once the batch is written, and kept until the last reply, so that the call can be sent to
     another worker if the one that has it dies before it begins. `work_bytes` is what the call should take beside its
     input and output, and `memory` lends that; an `alone` call begins when no other is under way.
     """
@@ -30,7 +31,7 @@ class Request:
     memory: Memory
     work_bytes: int = 0
     alone: bool = False
-    payload: Payload | None = None
+    payload: Payload | Segment | None = None
     begun: bool = False
     moved_at: float = 0.0
     written: bool = False
@@ -75,7 +76,8 @@ class Request:
 
     def answer(self, reply: Reply | BrimError) -> None:
         """Hand the caller a reply, or why there is none."""
-        self.close_payload()
+        if isinstance(reply, BrimError) or is_last(reply[0]):
+            self.close_payload(read=not isinstance(reply, BrimError) and reply[0].read)
         self.repay()
         if self.abandoned:
             _close(reply)
@@ -102,9 +104,18 @@ class Request:
         if reply is not None:
             _close(reply)
 
-    def close_payload(self) -> None:
-        if self.payload is not None:
+    def close_payload(self, *, read: bool = False) -> None:
+        """Let it go; where it is `read` for good, it may be written again."""
+        if isinstance(self.payload, Segment) and read:
+            self.payload.free()
+        elif self.payload is not None:
             self.payload.close()
+        self.payload = None
+
+
+def is_last(reply: Made | Finished | Raised) -> bool:
+    """Whether no other reply to the call follows."""
+    return not isinstance(reply, Made) or reply.last
 
 
 def _close(reply: Reply | BrimError) -> None:

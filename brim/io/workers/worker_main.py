@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from types import FrameType
@@ -33,7 +33,8 @@ from brim.io.workers.blocking_channel import BlockingChannel
 from brim.io.workers.messages import Alive, Finished, Invoke, Made, Message, Next, Raised, Ready, Start, Stop
 from brim.io.workers.own_memory import OwnMemory, base_bytes, data_bytes, own_memory, reset_peak
 from brim.io.workers.pandas_later import load_pandas_later
-from brim.io.workers.payload import Payload, read_batch, read_bytes
+from brim.io.workers.payload import Payload, read_bytes
+from brim.io.workers.segment_reader import SegmentReader
 from brim.operators.user_functions.apply_function import Applied
 from brim.operators.user_functions.piece import Piece
 from brim.operators.user_functions.raised import raised
@@ -102,6 +103,7 @@ class _Worker:
     waiting: deque[tuple[Invoke, int]] = field(default_factory=deque)
     current: int = 0
     lowest_bytes: int = 0
+    segments: SegmentReader = field(default_factory=SegmentReader)
 
     def serve(self) -> None:
         """Build, then call until the engine hangs up."""
@@ -123,6 +125,7 @@ class _Worker:
         self.channel.send(Ready(base_bytes(), self.lowest_bytes))
         while (work := self._next_work()) is not None:
             self._call(applied, *work)
+            self.segments.end()
 
     def _build(self, data: bytes) -> Applied:
         function: UserFunction = cloudpickle.loads(data)  # our own engine's bytes, over an inherited descriptor
@@ -135,10 +138,15 @@ class _Worker:
     def _next_work(self) -> tuple[Invoke, int] | None:
         """The next call, sent ahead or awaited."""
         while not self.waiting:
-            if (message := self.channel.receive()) is None:
+            if (message := self.channel.receive(self._rest)) is None:
                 return None
             self._sort(*message)
         return self.waiting.popleft()
+
+    def _rest(self) -> None:
+        """Let go of what is kept only for the next call."""
+        self.segments.forget()
+        give_back()
 
     def _sort(self, message: Message, fds: list[int]) -> None:
         """Keep a call for later; a `Stop` of a call that has ended, or that waits, needs no answer."""
@@ -147,7 +155,7 @@ class _Worker:
 
     def _call(self, applied: Applied, invoke: Invoke, descriptor: int) -> None:
         self.current = invoke.call
-        pieces = applied.pieces(read_batch(descriptor), invoke.piece_bytes)
+        pieces = applied.pieces(self.segments.read(descriptor), invoke.piece_bytes)
         many = applied.function.kind == "batch"
         try:
             self._send_pieces(invoke.call, pieces, many=many)
@@ -158,24 +166,30 @@ class _Worker:
         except BaseException as error:  # noqa: BLE001 - such as KeyboardInterrupt or an OSError of the payload
             self._send_error(invoke.call, raised(applied.function.name, error))
 
-    def _send_pieces(self, call: int, pieces: Iterator[Piece], *, many: bool) -> None:
+    def _send_pieces(self, call: int, pieces: Generator[Piece, None, None], *, many: bool) -> None:
         """Make and send a piece, each time one is asked for."""
         while True:
             reset_peak()
             started = time.perf_counter()
             piece = next(pieces, None)
             if piece is None:
-                self.channel.send(Finished(call))
+                self.channel.send(Finished(call, self.segments.release()))
                 return
             busy_s = time.perf_counter() - started
             with ExitStack() as stack:
                 payloads = [stack.enter_context(closing(payload)) for payload in self._written(piece)]
                 del piece  # what it weighs here is no part of what the worker holds
                 memory = self._memory()
-                made = Made(call, not many, busy_s, memory.peak_bytes, memory.held_bytes)
+                read = not many and self._is_read(pieces)
+                made = Made(call, not many, busy_s, memory.peak_bytes, memory.held_bytes, read)
                 self.channel.send(made, [payload.fd for payload in payloads])
             if not many or not self._is_wanted(call):
                 return
+
+    def _is_read(self, pieces: Generator[Piece, None, None]) -> bool:
+        """Whether nobody refers to the batch of the call any more, once it has made its only piece."""
+        pieces.close()
+        return self.segments.release()
 
     def _written(self, piece: Piece) -> Iterator[Payload]:
         for batch in (piece.batch, piece.failed):

@@ -4,13 +4,15 @@
     held ── after its last call: the base, what the function keeps, what allocators keep, what it leaks
     peak ── the most in a call
 
-What a call takes is its peak above what was held before it. The first call of a worker often loads something that
-stays; that is no part of what calls take, and no leak.
+What a call takes is its peak above what is held before and after it; what it leaves is growth. The first call of a
+worker often loads something that stays, so its growth is known apart, and is no leak.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+FORGET = 0.9
 
 
 @dataclass(eq=False, slots=True)
@@ -32,18 +34,44 @@ class WorkerMemory:
 
         >>> memory = WorkerMemory(held_bytes=20)
         >>> [memory.took(peak, held) for peak, held in ((90, 60), (80, 60), (95, 75))], memory.leaked_bytes
-        ([30, 20, 35], 15)
+        ([(30, 40), (20, 0), (20, 15)], 15)
         """
         return 0 if self._first_bytes is None else self.held_bytes - self._first_bytes
 
-    def took(self, peak_bytes: int, held_bytes: int) -> int:
-        """What a call took that had this peak and left so much held."""
-        before = max(self.held_bytes, held_bytes) if self.fresh else self.held_bytes
-        self.held_bytes = held_bytes
+    def took(self, peak_bytes: int, held_bytes: int) -> tuple[int, int]:
+        """What a call took that had this peak, and by how much it has grown to `held_bytes`."""
+        before, self.held_bytes = self.held_bytes, held_bytes
         if self._first_bytes is None:
             self._first_bytes = held_bytes
-        return max(0, peak_bytes - before)
+        return max(0, peak_bytes - max(before, held_bytes)), max(0, held_bytes - before)
 
     def overdraft(self, now_bytes: int) -> int:
         """By how much `now_bytes` is more than it holds and was lent."""
         return max(0, now_bytes - self.held_bytes - self.lent_bytes)
+
+
+@dataclass(eq=False, slots=True)
+class Growth:
+    """By how much calls make the workers of one function grow: a worker's first call, and those after it.
+
+    >>> growth = Growth()
+    >>> growth.learn(100, fresh=True)
+    >>> for grown in (50, 0, 0):
+    ...     growth.learn(grown, fresh=False)
+    >>> growth.of(fresh=True), growth.of(fresh=False)
+    (100, 40)
+    """
+
+    _first: float = 0.0
+    _later: float = 0.0
+
+    def learn(self, grown_bytes: int, *, fresh: bool) -> None:
+        """Take note of a call; what was more is forgotten slowly."""
+        if fresh:
+            self._first = max(grown_bytes, FORGET * self._first)
+        else:
+            self._later = max(grown_bytes, FORGET * self._later)
+
+    def of(self, *, fresh: bool) -> int:
+        """What is to be expected of the next call of a worker."""
+        return int(self._first if fresh else self._later)

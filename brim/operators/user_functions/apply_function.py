@@ -5,7 +5,7 @@ What the function raises becomes a `UdfError` with the user's own traceback; wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +33,7 @@ class Applied:
     called: Callable[..., Any]
     limit: Callable[[], AbstractContextManager[None]] = nullcontext
 
-    def pieces(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[Piece]:
+    def pieces(self, batch: pa.RecordBatch, piece_bytes: int) -> Generator[Piece, None, None]:
         """What the function makes of `batch`: one piece of one column, or for whole batches as many as it yields."""
         match self.function.kind:
             case "array":

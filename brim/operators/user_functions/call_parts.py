@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from brim.arrow_pool import arrow_pool
-from brim.operators.inflation import Estimate, Inflation
+from brim.operators.inflation import Inflation
 from brim.operators.protocol import Caller, Stage
+from brim.operators.work_estimate import FixedAndRatio
 
 
 def inflation_of(caller: Caller, stage: Stage) -> Inflation:
     """What calls of `caller` make of their input and take for it: what a worker takes is measured exactly."""
-    return Inflation(stage.batch_bytes, max(1, stage.memory.work_limit // caller.window), Estimate())
+    return Inflation(stage.batch_bytes, max(1, stage.memory.work_limit // caller.window), FixedAndRatio())
 
 
 @dataclass(eq=False, slots=True)

@@ -168,8 +168,8 @@ class Judge:
             while (piece := await call.next_piece()) is not None:
                 self._learn(rows, part.row_bytes, piece.work_bytes)
                 pieces.append(piece)
-        except UdfMemoryExceeded as error:
-            self._starved(rows, part.row_bytes, error.peak_bytes)
+        except UdfMemoryExceeded:
+            self._starved()
             raise
         return pieces
 
@@ -177,11 +177,9 @@ class Judge:
         if work_bytes is not None:
             self.inflation.worked(round(rows * row_bytes), work_bytes)
 
-    def _starved(self, rows: int, row_bytes: float, peak_bytes: int) -> None:
-        """A call of `rows` rows found too little memory: the next ones are smaller."""
+    def _starved(self) -> None:
+        """A call found too little memory: the next ones are smaller."""
         self.inflation.halve()
-        if peak_bytes:
-            self.inflation.worked(round(rows * row_bytes), peak_bytes)
         if (fact := self.inflation.resized()) is not None:
             self.stage.tell(fact)
 

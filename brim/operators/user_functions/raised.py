@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import traceback
 
-from brim.errors import UdfError
+from brim.errors import UdfError, UdfMemoryExceeded
 
 REASON_CHARS, TRACE_CHARS = 500, 8000
+WORDS_OF_MEMORY = ("out of memory", "cannot allocate memory", "can't allocate memory", "bad_alloc", "bad allocation")
 
 
 def raised(name: str, error: BaseException) -> UdfError:
@@ -17,6 +18,7 @@ def raised(name: str, error: BaseException) -> UdfError:
     """
     if isinstance(error, UdfError):
         return error
+    kind = UdfMemoryExceeded if _is_of_memory(error) else UdfError
     reason = f"{type(error).__name__}: {_text_of(error)}"[:REASON_CHARS]
     trace = error.__traceback__
     while trace is not None and _is_ours(trace.tb_frame.f_globals.get("__name__", "")):
@@ -26,7 +28,13 @@ def raised(name: str, error: BaseException) -> UdfError:
     except Exception as broken:  # noqa: BLE001 - an exception whose own text raises
         lines = f"{type(error).__name__} (its traceback cannot be shown: {type(broken).__name__})"
     lines = lines if len(lines) <= TRACE_CHARS else f"...{lines[-TRACE_CHARS:]}"
-    return UdfError(name, clean(reason), traceback=clean(lines))
+    return kind(name, clean(reason), traceback=clean(lines))
+
+
+def _is_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that memory is short: models raise errors of their own, of the host's or a device's."""
+    text = _text_of(error).lower()
+    return isinstance(error, MemoryError) or any(words in text for words in WORDS_OF_MEMORY)
 
 
 def clean(text: str) -> str:

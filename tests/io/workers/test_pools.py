@@ -18,7 +18,7 @@ from udf_kit import alone, arrays, batches, descriptors, ids, payloads_mapped, p
 
 from brim.errors import PlanError, UdfContractError, UdfError, UdfTimeout, WorkerDied
 from brim.events import WorkerEnded, WorkerRestarted, WorkerStarted
-from brim.io.workers.pool import SENT_AHEAD_BELOW_S
+from brim.io.workers.roster import SENT_AHEAD_BELOW_S
 
 TEXT = pa.record_batch({"id": pa.array([n % 7 for n in range(1000)]), "text": pa.array(["x" * 1000] * 1000)})
 

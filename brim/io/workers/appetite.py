@@ -1,0 +1,80 @@
+"""Appetite: what the calls of one function take in its workers, as far as it is known, and what is lent for them.
+
+While nothing is known the first call goes alone, for a moment at least, with a good part of what can be lent. After
+that a call borrows what calls of its size took, and what they leave behind; what was declared (`memory=`) is reserved
+with the worker already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from brim.errors import UdfMemoryExceeded
+from brim.io.workers.messages import Made
+from brim.io.workers.process import WorkerProcess
+from brim.io.workers.request import Request
+from brim.io.workers.worker_memory import Growth
+from brim.operators.user_functions.user_function import UserFunction
+from brim.sizes import MIB, format_size
+
+ALONE_S = 0.2  # a call that takes longer is not waited for by others, though nothing is known
+LEAST_SHARE = 2  # of the work that can be lent, for a call of which nothing is known
+LEAK_SHARE = 8  # what workers may keep for themselves before they are recycled, of the engine's memory
+LEAK_LEAST = 16 * MIB
+
+
+@dataclass(eq=False, slots=True)
+class Appetite:
+    """Of `function`, in an engine that has `memory` for everything."""
+
+    function: UserFunction
+    memory: int
+    known: bool = False
+    growth: Growth = field(default_factory=Growth)
+    _first_at: float | None = None
+
+    def alone_for(self, now: float) -> float:
+        """Seconds for which no second call begins."""
+        if self.known or self._first_at is None:
+            return 0.0
+        return max(0.0, self._first_at + ALONE_S - now)
+
+    def wanted(self, request: Request, worker: WorkerProcess | None, workers: int) -> int:
+        """What has to be lent for `request` in `worker`, one of so many, beyond what is reserved for calls."""
+        limit = request.memory.work_limit
+        if request.alone:
+            return limit
+        if not self.known:
+            return limit // max(LEAST_SHARE, workers)
+        grown = 0 if worker is None else self.growth.of(fresh=worker.memory.fresh)
+        return max(0, request.work_bytes + grown - (self.function.memory or 0))
+
+    def begin(self, worker: WorkerProcess, now: float) -> None:
+        """The first call of `worker` is computed now, or its next piece is."""
+        loan = worker.calls[0].loan
+        worker.memory.lent_bytes = (self.function.memory or 0) + (0 if loan is None else loan.size)
+        self._first_at = now if self._first_at is None else self._first_at
+
+    def learn(self, worker: WorkerProcess, request: Request, made: Made) -> None:
+        """Take note of what a piece of `request` took, where that can be measured."""
+        self.known = True
+        worker.facts.peak_bytes = max(worker.facts.peak_bytes, made.peak_bytes)
+        if made.peak_bytes:
+            fresh = worker.memory.fresh
+            request.took_bytes, grown_bytes = worker.memory.took(made.peak_bytes, made.held_bytes)
+            self.growth.learn(grown_bytes, fresh=fresh)
+
+    def leaks(self, worker: WorkerProcess, workers: int, *, calls: int = 0) -> bool:
+        """Whether `worker`, one of so many, keeps too much for itself, or will after so many calls more."""
+        limit = max(LEAK_LEAST, self.memory // LEAK_SHARE // workers)
+        return worker.memory.leaked_bytes + calls * self.growth.of(fresh=False) > limit
+
+    def exceeded(self, worker: WorkerProcess) -> UdfMemoryExceeded:
+        """What the call of a worker that was ended for its memory has come to."""
+        held, before, lent = worker.starved_bytes, worker.memory.held_bytes, worker.memory.lent_bytes
+        more = format_size(-(-(self.memory + held) // MIB) * MIB)
+        reason = (
+            f"its worker held {format_size(held)}, {format_size(before)} of them before the call, which was lent "
+            f"{format_size(lent)}: give the engine more memory, {more} or so, or let a row take less"
+        )
+        return UdfMemoryExceeded(self.function.name, reason, peak_bytes=held)
