@@ -40,11 +40,13 @@ class Payload:
         with tempfile.TemporaryFile(dir=folder) as file:  # pragma: no cover - macOS
             return cls(os.dup(file.fileno()))
 
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Write `batch` and seal. Takes about 0.3 ms a megabyte; not on the loop when it is large."""
+    def write(self, batch: pa.RecordBatch) -> int:
+        """Write `batch` and seal; the bytes that takes. About 0.4 ms a megabyte: not on the loop when it is large."""
         with pa.OSFile(_path(self.fd), "wb") as file, pa.ipc.new_stream(file, batch.schema) as stream:
             stream.write_batch(batch)
+            size = int(file.tell())
         self._seal()
+        return size
 
     def write_bytes(self, data: bytes) -> None:
         """Write `data` and seal."""

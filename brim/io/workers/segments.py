@@ -55,8 +55,8 @@ class Segment:
             os.close(fd)
             raise
 
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Copy `batch` into it. Not on the loop when it is large."""
+    def write(self, batch: pa.RecordBatch) -> int:
+        """Copy `batch` into it; the bytes that takes. Not on the loop when it is large."""
         size = stream_bytes(batch)
         if size > self.filled:
             start = self.filled // mmap.PAGESIZE * mmap.PAGESIZE
@@ -65,6 +65,7 @@ class Segment:
             self.filled = size
         with pa.FixedSizeBufferWriter(pa.py_buffer(self.memory)) as file, pa.ipc.new_stream(file, batch.schema) as out:
             out.write_batch(batch)
+            return int(file.tell())
 
     def free(self) -> None:
         """The worker has read it, and nobody refers to it there."""

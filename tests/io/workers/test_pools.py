@@ -140,7 +140,7 @@ def test_a_batch_is_written_once_on_its_way_and_mapped_where_it_arrives():
         return there, (wchar(pid) - before) / (10 * TEXT["text"].nbytes)
 
     there, back = with_pools(main, processes=1)
-    assert 1.0 <= there < 1.1
+    assert there < 0.1  # copied into memory that both map, which is no writing
     assert 1.0 <= back < 1.1
 
 
