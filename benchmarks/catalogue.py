@@ -12,6 +12,7 @@ from benchmarks.workloads import (
     w06_gunzip,
     w10_scan,
     w11_slow_consumer,
+    w12_embeddings,
 )
 
 WORKLOADS: tuple[Workload, ...] = (
@@ -23,6 +24,7 @@ WORKLOADS: tuple[Workload, ...] = (
     w06_gunzip.WORKLOAD,
     w10_scan.WORKLOAD,
     w11_slow_consumer.WORKLOAD,
+    w12_embeddings.WORKLOAD,
 )
 
 
