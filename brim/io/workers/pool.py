@@ -115,6 +115,8 @@ class Pool:
 
     def leave(self) -> None:
         """Serve nobody; the workers stay."""
+        for worker in self.workers:
+            worker.tell_rest(partial(self._telling.output, worker))
         self._telling.tell = None
         self.segments.clear()
 

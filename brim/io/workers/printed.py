@@ -13,15 +13,15 @@ class Printed:
     """The output of one worker.
 
     >>> printed = Printed()
-    >>> printed.add(b"one"), printed.due(5.0), printed.due(5.5)
-    (None, ('one', 0), None)
-    >>> printed.add(b"two"), printed.due(5.5), printed.wait_s(5.5), printed.due(6.0)
-    (None, None, 0.5, ('two', 0))
+    >>> printed.add(b"one"), printed.due(5.0), printed.add(b" two"), printed.due(5.5), printed.wait_s(5.5)
+    (None, None, None, None, 0.5)
+    >>> printed.due(6.0)
+    ('one two', 0)
     """
 
     _tail: bytearray = field(default_factory=bytearray)
-    _untold: int = 0  # bytes since it was told of
-    _told_at: float = float("-inf")
+    _untold: int = 0
+    _since: float | None = None  # when the first byte that is untold was seen
 
     @property
     def tail(self) -> str:
@@ -36,15 +36,21 @@ class Printed:
 
     def wait_s(self, now: float) -> float:
         """How long until there is something to tell, if nothing more is printed."""
-        return max(0.0, self._told_at + TELL_S - now) if self._untold else float("inf")
+        return float("inf") if self._since is None else max(0.0, self._since + TELL_S - now)
 
     def due(self, now: float) -> tuple[str, int] | None:
-        """What was printed since it was told of, and how many bytes before that are left out; None for later."""
-        if not self._untold or now < self._told_at + TELL_S:
+        """What was printed in the last second, and how many bytes before that are left out; None for later."""
+        if self._since is None and self._untold:
+            self._since = now
+        return self.rest() if self._since is not None and now >= self._since + TELL_S else None
+
+    def rest(self) -> tuple[str, int] | None:
+        """As `due`, but at once."""
+        if not self._untold:
             return None
         kept = min(self._untold, len(self._tail))
         told = self._text(kept), self._untold - kept
-        self._untold, self._told_at = 0, now
+        self._untold, self._since = 0, None
         return told
 
     def _text(self, size: int) -> str:

@@ -135,7 +135,8 @@ class WorkerProcess:
                 await anyio.wait_readable(self._pipe)
                 if not self._read_output():
                     return
-            self._tell_output(now(), tell)
+            if (due := self._printed.due(now())) is not None:
+                tell(*due)
 
     def _read_output(self) -> bool:
         try:
@@ -147,13 +148,12 @@ class WorkerProcess:
         self._printed.add(data)
         return bool(data)
 
-    def _tell_output(self, now: float, tell: TellOutput) -> None:
-        if (due := self._printed.due(now)) is not None:
-            tell(*due)
-
     def tell_rest(self, tell: TellOutput) -> None:
-        """Tell of what it printed last."""
-        self._tell_output(float("inf"), tell)
+        """Tell of all that it has printed up to now."""
+        if self._pipe >= 0:
+            self._read_output()
+        if (rest := self._printed.rest()) is not None:
+            tell(*rest)
 
     async def hang_up_after_exit(self) -> None:
         """Once the process has ended, end its children and let `receive` end: they may hold its channel open."""
@@ -201,6 +201,7 @@ class WorkerProcess:
             _close_all(self._outgoing.popleft()[1])
         self._read_output()
         os.close(self._pipe)
+        self._pipe = -1
         return None if self._process is None else self._process.close()
 
 

@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -383,3 +384,39 @@ def test_a_fork_takes_less_processor_time_than_a_start():
         return spent
 
     assert drive(seconds) < drive(seconds, Template(forks=False)) / 3
+
+
+def test_nobody_survives_an_engine_that_is_killed_while_a_worker_holds_the_gil(tmp_path):
+    hangs = tmp_path / "hangs"
+    here = str(Path(__file__).parent)
+    code = (
+        f"import sys; sys.path[:] = {[here, *sys.path]}\n"
+        "import anyio, ctypes, pathlib\n"
+        "from test_template import Template, asked, worker_of\n"
+        "def hang(_):\n"
+        f"    pathlib.Path({str(hangs)!r}).touch()\n"
+        "    ctypes.PyDLL(None).sleep(100)\n"
+        "async def main():\n"
+        "    template = Template()\n"
+        "    async with worker_of(template, hang) as worker:\n"
+        "        print(template.process.pid, worker.facts.pid, flush=True)\n"
+        "        await asked(worker)\n"
+        "anyio.run(main)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as engine:
+        processes = [psutil.Process(int(pid)) for pid in engine.stdout.readline().split()]
+        assert len(processes) == 2
+        _until(hangs.exists, 10)
+        engine.kill()
+        _until(lambda: not any(map(_lives, processes)), 1)
+
+
+def _lives(process):
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE  # nobody may be there to reap it
+
+
+def _until(holds, within_s):
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
