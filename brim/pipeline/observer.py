@@ -77,7 +77,8 @@ class Observer:
             case Overshot(lent_bytes=lent, held_bytes=held):
                 self._gather("batch.overshoot", operator_id, {}, lent_bytes=lent, held_bytes=held)
             case WorkerStarted(function=function, pid=pid, base_bytes=base, start_s=start_s):
-                self._gather("worker.start", operator_id, {}, function=function, pid=pid, base_bytes=base, start_s=start_s)
+                fields = {"function": function, "pid": pid, "base_bytes": base, "start_s": start_s}
+                self._gather("worker.start", operator_id, {}, **fields)
             case WorkerRestarted(function=function, reason=reason, deaths=deaths, wait_s=wait_s):
                 fields = {"function": function, "cause": reason, "deaths": deaths, "wait_s": wait_s}
                 self._gather("worker.restart", operator_id, {}, **fields)

@@ -31,8 +31,8 @@ class Relief:
     def halve_workers(self) -> None:
         self.pools.halve()
 
-    def end_hungriest(self) -> None:
-        self.pools.end_hungriest()
+    def end_hungriest(self, least_bytes: int) -> None:
+        self.pools.end_hungriest(least_bytes)
 
     def restore_workers(self) -> None:
         self.pools.restore()

@@ -34,10 +34,10 @@ class TreeBytes:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """`ring` is called, in the loop, whenever the tree is seen to hold `tree_bytes` or more."""
+    """`ring` is called with what the tree holds, in the loop, whenever that is seen to be `tree_bytes` or more."""
 
     tree_bytes: int
-    ring: Callable[[], object]
+    ring: Callable[[int], object]
 
     def is_due(self, before: int, now: int) -> bool:
         """Whether the tree is too large, or near that and will be at the next peek if it goes on as since the last.
@@ -89,7 +89,7 @@ class TreeLooks:
             peak = max(peak, last)
             if alarm is not None and alarm.is_due(before, last):
                 with suppress(RuntimeError):  # the loop has ended without waiting
-                    anyio.from_thread.run_sync(alarm.ring)
+                    anyio.from_thread.run_sync(alarm.ring, last)
         now = self._read(self.tree.look)
         return TreeBytes(now, max(peak, now))
 

@@ -4,7 +4,7 @@
            └─► pressure (percent of the memory)        from 85: nothing more is lent ahead
                                                        from 90: allocators give pages back
                                                        from 95: half of the workers, and none that holds more than
-                                                                was lent to it
+                                                                it was lent; far more, from 88
 
 Ten times a second, fifty times from 85 % on. Whatever it finds, floors remain, so no run is stopped for good.
 """
@@ -23,11 +23,15 @@ from brim.pipeline.drift import Drift
 from brim.pipeline.ledger import Ledger
 from brim.pipeline.pressure import Level, Pressure
 from brim.pipeline.tree_looks import Alarm, TreeBytes
+from brim.sizes import MIB
 
 LOOK_S, LOOK_UNDER_PRESSURE_S = 0.1, 0.02
 GIVE_BACK_S = 0.5  # between two calls, because giving back costs the page faults of taking again
 HALVE_S = 1.0  # what a worker holds is gone only when its call has ended
 RESTORE_S = 10.0  # a worker that ends and starts again costs more than one that is missing
+ALARM_PERCENT = 88
+WORTH_ENDING = 8 * MIB  # beyond what was lent: estimates are not exact
+FAR_MORE = 4  # a part of the memory in so many
 TELL_S = 1.0
 WORTH_TELLING = 32  # a change of the drift by a part of the memory in so many
 
@@ -50,8 +54,8 @@ class Actions(Protocol):
 
     def halve_workers(self) -> None: ...
 
-    def end_hungriest(self) -> None:
-        """End the worker that holds most beyond what it was lent, if one does."""
+    def end_hungriest(self, least_bytes: int) -> None:
+        """End the worker that holds most beyond what it was lent, if that is as much as `least_bytes`."""
 
     def restore_workers(self) -> None: ...
 
@@ -106,8 +110,13 @@ class Truth:
 
     def _alarm(self) -> Alarm:
         """What is told at once, and not at the next look: a worker may take all memory meanwhile."""
-        most = self.memory * Level.FEWER_WORKERS // 100
-        return Alarm(self.start + self.kept() + most, self.actions.end_hungriest)
+        start = self.start + self.kept()
+        return Alarm(start + self.memory * ALARM_PERCENT // 100, lambda tree: self._alarmed(tree - start))
+
+    def _alarmed(self, growth: int) -> None:
+        """End a worker that holds far more than it was lent, or more at all where memory is nearly gone."""
+        gone = growth * 100 >= self.memory * Level.FEWER_WORKERS
+        self.actions.end_hungriest(WORTH_ENDING if gone else max(WORTH_ENDING, self.memory // FAR_MORE))
 
     async def look_now(self) -> None:
         """Follow what the tree holds now."""

@@ -50,8 +50,8 @@ def test_the_alarm_rings_in_the_loop_while_the_tree_is_too_large():
     async def main():
         looks, rung = TreeLooks(), []
         now = (await looks.look()).now
-        await looks.look(0.05, Alarm(2 * now, lambda: rung.append("too early")))
-        await looks.look(0.2, Alarm(now // 2, lambda: rung.append(threading.get_ident())))
+        await looks.look(0.05, Alarm(2 * now, lambda _: rung.append("too early")))
+        await looks.look(0.2, Alarm(now // 2, lambda _: rung.append(threading.get_ident())))
         looks.close()
         return rung, threading.get_ident()
 
@@ -77,7 +77,7 @@ def test_a_look_that_its_loop_did_not_wait_for_opens_nothing_after_the_end(tmp_p
     looks = TreeLooks()
 
     async def main():
-        look = asyncio.create_task(looks.look(60, Alarm(1 << 60, lambda: None)))
+        look = asyncio.create_task(looks.look(60, Alarm(1 << 60, print)))
         await asyncio.sleep(0.03)
         look.cancel()
         with suppress(asyncio.CancelledError):

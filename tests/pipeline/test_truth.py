@@ -15,7 +15,7 @@ from virtual_loop import run_virtual
 import brim
 from brim.pipeline.allot import pad_bytes
 from brim.pipeline.ledger import Kind, Ledger
-from brim.pipeline.tree_looks import TreeBytes
+from brim.pipeline.tree_looks import Alarm, TreeBytes
 from brim.pipeline.truth import Truth
 from brim.sizes import MIB
 
@@ -34,6 +34,7 @@ class Scripted:
     told: list[tuple[str, dict]] = field(default_factory=list)
     kept: int = 0
     busy: bool = False
+    alarm: Alarm | None = None
     hurried: anyio.Event = field(default_factory=anyio.Event)
 
     def soon(self):
@@ -44,6 +45,7 @@ class Scripted:
             await self.hurried.wait()
         self.hurried = anyio.Event()
         self.looks.append((self._now(), alarm and alarm.tree_bytes))
+        self.alarm = alarm
         return TreeBytes(START + self.growth, START + self.growth + MIB)
 
     async def give_back(self):
@@ -52,8 +54,8 @@ class Scripted:
     def halve_workers(self):
         self.asked.append((self._now(), "halve"))
 
-    def end_hungriest(self):
-        self.asked.append((self._now(), "end hungriest"))
+    def end_hungriest(self, least_bytes):
+        self.asked.append((self._now(), least_bytes))
 
     def restore_workers(self):
         if self.asked and self.asked[-1][1] != "restore":
@@ -104,8 +106,19 @@ def test_it_looks_ten_times_a_second_and_fifty_times_under_pressure():
         scripted.looks.clear()
         await anyio.sleep(1)
         assert 49 <= len(scripted.looks) <= 51
-        assert {alarm for _, alarm in scripted.looks} == {START + 95 * MEMORY // 100}
+        assert {alarm for _, alarm in scripted.looks} == {START + 88 * MEMORY // 100}
         assert truth.peak == scripted.growth + MIB
+
+    _watched(main)
+
+
+def test_a_worker_far_beyond_its_loan_is_ended_early_and_any_when_memory_is_nearly_gone():
+    async def main(scripted, ledger, truth):
+        scripted.busy, scripted.kept = True, 3 * MIB
+        await anyio.sleep(0.35)
+        for percent in (89, 96):
+            scripted.alarm.ring(START + scripted.kept + percent * MEMORY // 100)
+        assert [least for _, least in scripted.asked] == [MEMORY // 4, 8 * MIB]
 
     _watched(main)
 

@@ -32,9 +32,6 @@ from brim.limits import Limits
 from brim.operators.protocol import Caller, Clock, SpillSpace, Stage, Threads
 from brim.operators.user_functions.raised import raised
 from brim.operators.user_functions.user_function import UserFunction
-from brim.sizes import MIB
-
-WORTH_ENDING = 8 * MIB  # beyond what was lent: estimates are not exact
 
 
 @dataclass(eq=False, slots=True)
@@ -163,8 +160,8 @@ class WorkerPools:
         for pool in self.pools:
             pool.recycle_idle(least_bytes)
 
-    def end_hungriest(self) -> None:
-        """End the worker that holds most beyond what it was lent, one after another, where one does."""
+    def end_hungriest(self, least_bytes: int) -> None:
+        """End the worker that holds most beyond what it was lent, if that is `least_bytes` or more; one at a time."""
         if any(worker.starved_bytes for pool in self.pools for worker in pool.workers):
             return  # what it holds is about to come back
         held = {
@@ -174,7 +171,7 @@ class WorkerPools:
             if worker.calls and not worker.end_reason
         }
         over = {(pool, worker): worker.memory.overdraft(now) for (pool, worker), now in held.items()}
-        if over and max(over.values()) >= WORTH_ENDING:
+        if over and max(over.values()) >= least_bytes:
             pool, worker = max(over, key=lambda key: over[key])
             pool.starve(worker, held[pool, worker])
 

@@ -54,8 +54,12 @@ class WorkerMemory:
 class Growth:
     """By how much calls make the workers of one function grow: a worker's first call, and those after it.
 
+    Until a later call is known it may be no better than the first.
+
     >>> growth = Growth()
     >>> growth.learn(100, fresh=True)
+    >>> growth.of(fresh=False)
+    100
     >>> for grown in (50, 0, 0):
     ...     growth.learn(grown, fresh=False)
     >>> growth.of(fresh=True), growth.of(fresh=False)
@@ -63,15 +67,15 @@ class Growth:
     """
 
     _first: float = 0.0
-    _later: float = 0.0
+    _later: float | None = None
 
     def learn(self, grown_bytes: int, *, fresh: bool) -> None:
         """Take note of a call; what was more is forgotten slowly."""
         if fresh:
             self._first = max(grown_bytes, FORGET * self._first)
         else:
-            self._later = max(grown_bytes, FORGET * self._later)
+            self._later = max(grown_bytes, FORGET * (self._later or 0.0))
 
     def of(self, *, fresh: bool) -> int:
         """What is to be expected of the next call of a worker."""
-        return int(self._first if fresh else self._later)
+        return int(self._first if fresh or self._later is None else self._later)
