@@ -7,7 +7,17 @@ import pytest
 import simulation as sim
 from virtual_loop import run_virtual
 
-from brim.events import BatchResized, Overshot, Retried, RowsFailed, Spilled, Throttled, WorkerEnded, WorkerStarted
+from brim.events import (
+    BatchResized,
+    Overshot,
+    Retried,
+    RowsFailed,
+    Spilled,
+    Throttled,
+    WorkerEnded,
+    WorkerOutput,
+    WorkerStarted,
+)
 from brim.pipeline.observer import Observer
 
 
@@ -110,6 +120,7 @@ def test_facts_become_events_and_counts():
         (BatchResized(10, "overshoot"), "batch.resize"),
         (Overshot(10, 500), "batch.overshoot"),
         (WorkerStarted("f", 1, 2, 0.3), "worker.start"),
+        (WorkerOutput("f", 1, "text", 0), "worker.output"),
         (WorkerEnded("f", 1, "stop"), "worker.stop"),
     ]
 

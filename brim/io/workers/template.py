@@ -4,6 +4,16 @@ It has imported what every worker needs and has one thread (`template_main.py`);
 forks. It is executed with the first worker, and again when it has died. Workers are executed one by one instead where
 processes have no descriptors (not on Linux), where the template cannot have one thread only (a library it loads starts
 some), and when a variable has changed since that programs read at their start.
+
+Measured (2 cores, Python 3.11, pyarrow with numpy; MiB of the tree, Pss_Anon + Pss_Shmem, after calls of 1 MiB):
+
+                              1 worker    2     4       each further: until ready    processor time    memory
+    executed one by one           22.2   44.3  88.4                        148 ms            137 ms      22.2
+    template and forks            26.7   31.5  41.2                        7.5 ms              9 ms       4.8
+
+The first takes 150 ms either way. One worker alone costs 4.5 MiB more, which pays from the second, or the first that
+has to be started again, on; a template that comes with the second only would cost its 22 MiB and 150 ms just then,
+when work is waiting. Of what it holds pyarrow with numpy is 16 MiB, which a worker has to have before its first batch.
 """
 
 from __future__ import annotations
