@@ -23,6 +23,7 @@ PRINTS = {
 ENVIRONMENT = {
     "io/gpus.py": "workers are pinned to devices that their engine's process sees",
     "io/workers/spawn.py": "the environment of a worker is made at its start",
+    "io/workers/template_main.py": "a forked worker is given that environment",
 }
 NO_OPERATOR = {"protocol": "the protocols", "apply_function": "a part", "column_calls": "a part of two operators"}
 OPERATOR_FIELDS = ("Input", "Output", "Order", "Holds", "Fails")

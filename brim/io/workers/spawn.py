@@ -40,6 +40,11 @@ def environment(inherited: Mapping[str, str], devices: tuple[int, ...]) -> dict[
     return DEFAULTS | dict(inherited) | pinned
 
 
+def environment_now(devices: tuple[int, ...]) -> dict[str, str]:
+    """That of a worker that is started now."""
+    return environment(os.environ, devices)
+
+
 def spawn(channel: socket.socket, output: int, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """A new worker process at this end of its channel, which the caller closes; it prints to `output`."""
     return execute("worker_main", channel, output, env)

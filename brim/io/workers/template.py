@@ -33,7 +33,7 @@ import anyio
 
 from brim.io.process_tree import anonymous_bytes
 from brim.io.workers.payload import HAS_MEMFD, Payload
-from brim.io.workers.spawn import DEVICES, environment, execute, spawn
+from brim.io.workers.spawn import DEVICES, environment_now, execute, spawn
 from brim.io.workers.started import Executed, Forked, has_pidfd, read_line
 
 READ_AT_START = ("ARROW_", "GLIBC_", "JE_ARROW_", "LD_", "MALLOC_", "MKL_", "OMP_", "OPENBLAS_", "PYTHON")
@@ -56,7 +56,7 @@ class Template:
 
     async def start(self, channel: socket.socket, output: int, devices: tuple[int, ...] = ()) -> Executed | Forked:
         """A worker at this end of its channel, which the caller closes, that prints to `output`. Raises `OSError`."""
-        env = environment(os.environ, devices)
+        env = environment_now(devices)
         while self.forks:
             if self.process is None:
                 self._open(env)
