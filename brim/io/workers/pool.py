@@ -69,7 +69,7 @@ class Pool:
     closing: bool = False
     failed: BrimError | None = None
     base_bytes: int = 0
-    uses: int = 0
+    used_at: float = field(init=False)
     _appetite: Appetite = field(init=False)
     _roster: Roster = field(init=False)
     _telling: Telling = field(init=False)
@@ -81,7 +81,7 @@ class Pool:
 
     def __post_init__(self) -> None:
         self._appetite, self._telling = Appetite(self.function, self.memory), Telling(self.function.name)
-        self._roster = Roster(self.size, self._appetite)
+        self._roster, self.used_at = Roster(self.size, self._appetite), self.clock.now()
 
     @property
     def workers(self) -> list[WorkerProcess]:
@@ -104,7 +104,6 @@ class Pool:
     def enter(self, tell: Callable[[Fact], None]) -> None:
         """Serve a stage, with a clean slate."""
         self._telling.tell = tell
-        self.uses += 1
         self.forgive()
         for worker in self.workers:
             self._telling.started(worker)
@@ -117,7 +116,7 @@ class Pool:
         """Serve nobody; the workers stay."""
         for worker in self.workers:
             worker.tell_rest(partial(self._telling.output, worker))
-        self._telling.tell = None
+        self._telling.tell, self.used_at = None, self.clock.now()
         self.segments.clear()
 
     def resize(self, size: int) -> None:

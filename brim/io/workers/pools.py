@@ -2,7 +2,8 @@
 
 A pool serves one stage at a time; a stage that finds its function's pool in use gets another, so that no stage waits
 for a worker that another stage holds. A stage always has one worker, and up to `processes`. Idle workers beyond that
-number are ended, those used longest ago first. When the engine closes all workers are ended and waited for.
+number are ended, those used longest ago first, and all after a minute without use. When the engine closes all workers
+are ended and waited for.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ from brim.limits import Limits
 from brim.operators.protocol import Caller, Clock, SpillSpace, Stage, Threads
 from brim.operators.user_functions.raised import raised
 from brim.operators.user_functions.user_function import UserFunction
+
+
+IDLE_S = 60.0  # after which workers end that nobody uses; starting them again costs milliseconds and their models
 
 
 @dataclass(eq=False, slots=True)
@@ -203,6 +207,15 @@ class WorkerPools:
                 pool.hang_up("idle")
                 self.pools.remove(pool)
 
+    async def end_unused(self) -> None:
+        """End the workers that nobody has used for a while, for ever."""
+        while True:
+            await self.clock.sleep(IDLE_S / 4)
+            for pool in [pool for pool in self.pools if pool.is_idle and not pool.measured]:
+                if self.clock.now() - pool.used_at >= IDLE_S:
+                    pool.hang_up("idle")
+                    self.pools.remove(pool)
+
     def close(self) -> None:
         """Start nothing any more."""
         for pool in self.pools:
@@ -224,6 +237,7 @@ async def open_pools(
         async with anyio.create_task_group() as tasks:
             pools = WorkerPools(limits, clock, threads, spill, tasks, devices, template)
             devices.wanted, devices.freed = pools.make_way, pools.go_on
+            tasks.start_soon(pools.end_unused)
             try:
                 yield pools
             finally:

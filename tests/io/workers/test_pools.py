@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
@@ -17,17 +18,19 @@ from kit import FakeMemory, FakeStage, RealThreads, drive
 from udf_kit import alone, arrays, batches, descriptors, ids, payloads_mapped, pools_for, rows, run
 
 from brim.errors import PlanError, UdfContractError, UdfError, UdfTimeout, WorkerDied
-from brim.events import WorkerEnded, WorkerRestarted, WorkerStarted
+from brim.events import WorkerRestarted, WorkerStarted
+from brim.io.workers.pools import IDLE_S
 from brim.io.workers.roster import SENT_AHEAD_BELOW_S
 
 TEXT = pa.record_batch({"id": pa.array([n % 7 for n in range(1000)]), "text": pa.array(["x" * 1000] * 1000)})
 
 
-def with_pools(main, **limits):
+def with_pools(main, stage=None, **limits):
     """Run `main(pools, stage)`; afterwards no process, descriptor or thread of ours may be left."""
 
+    stage = stage or FakeStage(threads=RealThreads())
+
     async def around():
-        stage = FakeStage(threads=RealThreads())
         async with pools_for(stage, **limits) as pools:
             return await main(pools, stage)
 
@@ -391,6 +394,34 @@ def test_idle_workers_beyond_the_number_are_ended():
         return len(pools.pools)
 
     assert with_pools(main, processes=1) == 1
+
+
+@dataclass
+class QuickClock:
+    """A minute passes in a moment."""
+
+    time: float = 0.0
+
+    def now(self):
+        return self.time
+
+    async def sleep(self, seconds):
+        await anyio.sleep(seconds / 1000)
+        self.time += seconds
+
+
+def test_workers_that_nobody_uses_are_ended_after_a_while():
+    async def main(pools, stage):
+        await drive(arrays(lambda values: values), [ids(0, 1)], stage=stage)
+        (pool,), used_at = pools.pools, stage.clock.now()
+        with anyio.fail_after(5):
+            while len(psutil.Process().children(recursive=True)) > 1:  # the template stays
+                await anyio.sleep(0.005)
+        return pools.pools, pool.workers, stage.clock.now() - used_at
+
+    left, workers, seconds = with_pools(main, FakeStage(threads=RealThreads(), clock=QuickClock()), processes=1)
+    assert (left, workers) == ([], [])
+    assert seconds >= IDLE_S
 
 
 def test_functions_run_on_another_event_loop_too():
