@@ -101,8 +101,12 @@ class Template:
     def _ask(self, channel: socket.socket, output: int, env: dict[str, str]) -> int:
         """Send a request; the line on which the answer comes. It hangs up when the template has died."""
         assert self._requests is not None
-        line, theirs = os.pipe()
         how = Payload.create(None)
+        try:
+            line, theirs = os.pipe()
+        except BaseException:
+            how.close()
+            raise
         try:
             how.write_bytes(marshal.dumps((env, [os.fspath(path) for path in sys.path], _folder())))
             with suppress(BrokenPipeError, ConnectionResetError):

@@ -15,6 +15,7 @@ import gc
 import marshal
 import os
 import random
+import resource
 import select
 import signal
 import socket
@@ -46,11 +47,14 @@ class Template:
     """The process that forks."""
 
     engine: socket.socket
+    files: tuple[int, int] = field(default_factory=lambda: resource.getrlimit(resource.RLIMIT_NOFILE))
     workers: dict[int, Forked] = field(default_factory=dict)  # by both of their descriptors
     poll: select.poll = field(default_factory=select.poll)
 
     def serve(self) -> None:
         """Fork and reap until the engine hangs up."""
+        with suppress(OSError, ValueError):  # two descriptors a worker; what it forks has the limit of the engine
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.files[1], self.files[1]))
         self.poll.register(self.engine.fileno(), select.POLLIN)
         while True:
             for fd, event in self.poll.poll():
@@ -97,6 +101,8 @@ class Template:
         try:
             die_with(template)
             os.setsid()
+            with suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, self.files)
             for fd in (1, 2):
                 os.dup2(output, fd)
             self.engine.close()

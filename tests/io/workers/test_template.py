@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -162,6 +163,14 @@ def test_a_worker_sees_the_environment_paths_folder_and_devices_of_its_start(tmp
         answered = await answer(template, lambda self: seen(self).encode("utf-8", "backslashreplace").decode(), (1,))
         assert answered == f"later \\udc80 {tmp_path} module 5 False"
         assert await answer(template, lambda _: os.getppid()) == str(template.process.pid)
+
+    drive(main)
+
+
+def test_a_worker_has_the_limits_of_the_engine():
+    async def main(template):
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        assert await answer(template, lambda _: resource.getrlimit(resource.RLIMIT_NOFILE)[0]) == str(soft)
 
     drive(main)
 
