@@ -35,10 +35,12 @@ if TYPE_CHECKING:
         WorkerDied,
     )
     from brim.io.object_stores.storage import Storage
+    from brim.io.workers.worker_stats import WorkerStats
     from brim.pipeline.batches import Batches
     from brim.pipeline.blocking import BlockingBatches
     from brim.pipeline.builder import Pipeline
-    from brim.pipeline.engine import Engine, EngineStats
+    from brim.pipeline.engine import Engine
+    from brim.pipeline.engine_stats import EngineStats
     from brim.pipeline.expr import (
         Expr,
         coalesce,
@@ -95,10 +97,12 @@ _HOMES = {
         "WorkerDied",
     ),
     "brim.io.object_stores.storage": ("Storage",),
+    "brim.io.workers.worker_stats": ("WorkerStats",),
     "brim.pipeline.batches": ("Batches",),
     "brim.pipeline.blocking": ("BlockingBatches",),
     "brim.pipeline.builder": ("Pipeline",),
-    "brim.pipeline.engine": ("Engine", "EngineStats"),
+    "brim.pipeline.engine": ("Engine",),
+    "brim.pipeline.engine_stats": ("EngineStats",),
     "brim.pipeline.expr": (
         "Expr",
         "coalesce",
@@ -164,6 +168,7 @@ __all__ = [
     "UdfTimeout",
     "UnknownColumn",
     "WorkerDied",
+    "WorkerStats",
     "coalesce",
     "col",
     "concat_str",

@@ -28,9 +28,8 @@ Fields come first, the sentence is made of them: every error pickles and can be 
 
 from __future__ import annotations
 
-import signal
-
 import difflib
+import signal
 from collections.abc import Iterable
 
 
@@ -246,7 +245,7 @@ class WorkerDied(BrimError):
     `deaths` is how many workers of the function died one after another, where no more of them is started.
     """
 
-    def __init__(  # noqa: PLR0913 - facts
+    def __init__(  # noqa: PLR0917 - facts
         self, function: str, exit_code: int | None, rows: int, output: str = "", place: str = "", deaths: int = 0
     ) -> None:
         super().__init__(function, exit_code, rows, output, place, deaths)

@@ -33,7 +33,7 @@ EXPRESSIONS = {
 }
 RUNNING = {
     *("Batches", "BlockingBatches", "Bottleneck", "Engine", "EngineStats", "OperatorReport", "Pipeline", "Report"),
-    "Storage",
+    *("Storage", "WorkerStats"),
 }
 FUNCTIONS = {"row_udf", "udf"}
 

@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from tempfile import gettempdir
@@ -33,6 +32,7 @@ from brim.limits import Limits
 from brim.operators.protocol import Stores
 from brim.pipeline.allot import OVERSIZE_SHARE, pad_bytes
 from brim.pipeline.batches import Batches, collect, drain
+from brim.pipeline.engine_stats import EngineStats
 from brim.pipeline.job import Job
 from brim.pipeline.ledger import Ledger
 from brim.pipeline.log import event_logger
@@ -43,7 +43,6 @@ from brim.pipeline.progress import Progress, Wanted, show_progress
 from brim.pipeline.relief import Relief
 from brim.pipeline.report import Report
 from brim.pipeline.shared import Shared
-from brim.pipeline.snapshot import RunSnapshot
 from brim.pipeline.tree_looks import TreeLooks
 from brim.pipeline.truth import Truth
 from brim.pipeline.world import LimitedThreads, LoopClock, World
@@ -54,20 +53,6 @@ if TYPE_CHECKING:
 
 
 STORE_SHARE = 10  # what connections to object stores hold beyond what is lent, of the memory; the pad pays for it
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStats:
-    """An engine at one moment: bytes of the ledger and of the process tree, its runs, and devices held by workers."""
-
-    memory: int
-    ledger_used: int
-    ledger_limit: int
-    growth: int
-    peak_growth: int
-    runs: tuple[RunSnapshot, ...]
-    gpus: int = 0
-    gpus_used: float = 0.0
 
 
 def limits_of(
@@ -304,11 +289,18 @@ class Engine:
     def stats(self) -> EngineStats:
         """What the engine holds and runs now."""
         shared, truth = self._opened(), self._truth
-        ledger, gpus_used = shared.world.ledger, sum(shared.pools.devices.used.values())
-        runs = tuple(seen for job in self._jobs if (seen := job.snapshot()) is not None)
-        memory = self.limits.memory
-        limit, gpus = ledger.limit - ledger.cut, self.limits.gpus
-        return EngineStats(memory, ledger.used, limit, truth.growth, truth.peak, runs, gpus, gpus_used)
+        ledger, pools = shared.world.ledger, shared.pools
+        return EngineStats(
+            memory=self.limits.memory,
+            ledger_used=ledger.used,
+            ledger_limit=ledger.limit - ledger.cut,
+            growth=truth.growth,
+            peak_growth=truth.peak,
+            runs=tuple(seen for job in self._jobs if (seen := job.snapshot()) is not None),
+            workers=pools.stats,
+            gpus=self.limits.gpus,
+            gpus_used=sum(pools.devices.used.values()),
+        )
 
     def stream(self, pipeline: Pipeline) -> Batches:
         """The batches of a run of `pipeline`: ``async with engine.stream(pipeline) as batches: async for …``."""

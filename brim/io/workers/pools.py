@@ -29,11 +29,11 @@ from brim.io.workers.pickled import pickled
 from brim.io.workers.pool import Pool
 from brim.io.workers.process import WorkerFacts
 from brim.io.workers.template import Template
+from brim.io.workers.worker_stats import WorkerStats, worker_stats
 from brim.limits import Limits
 from brim.operators.protocol import Caller, Clock, SpillSpace, Stage, Threads
 from brim.operators.user_functions.raised import raised
 from brim.operators.user_functions.user_function import UserFunction
-
 
 IDLE_S = 60.0  # after which workers end that nobody uses; starting them again costs milliseconds and their models
 
@@ -62,6 +62,11 @@ class WorkerPools:
     def template_bytes(self) -> int:
         """What workers share, which is no part of what each of them weighs."""
         return self.template.held_bytes
+
+    @property
+    def stats(self) -> tuple[WorkerStats, ...]:
+        """How each worker stands."""
+        return tuple(worker_stats(pool.function.name, worker) for pool in self.pools for worker in pool.workers)
 
     @asynccontextmanager
     async def open(

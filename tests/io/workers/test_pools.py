@@ -396,6 +396,16 @@ def test_idle_workers_beyond_the_number_are_ended():
     assert with_pools(main, processes=1) == 1
 
 
+def test_workers_are_seen_as_they_stand():
+    async def main(pools, stage):
+        await drive(arrays(lambda values: values), [ids(0, 1), ids(1, 2)], stage=stage)
+        return pools.stats
+
+    (worker,) = with_pools(main, processes=1)
+    assert (worker.function, worker.state, worker.calls) == ("<lambda>", "idle", 2)
+    assert worker.peak_bytes >= worker.held_bytes > worker.base_bytes > 0
+
+
 @dataclass
 class QuickClock:
     """A minute passes in a moment."""
