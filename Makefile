@@ -12,7 +12,7 @@ FIRST ?= 0
 PROCESSES ?= 2
 PIPELINES ?= 500
 
-.PHONY: setup demo test soak check format bench bench-speed cgroup sweep cost bench-page bench-all docs laws leaks clean
+.PHONY: setup demo test soak check format bench bench-speed cgroup transport sweep cost bench-page bench-all docs laws leaks clean
 
 setup: $(READY)
 
@@ -52,7 +52,7 @@ bench: $(BENCH_READY)
 
 # The figures of docs/reference/benchmarks.md; each target keeps its results in benchmarks/results.
 bench-speed: $(BENCH_READY)
-	$(BENCH_VENV)/bin/python -m benchmarks speed w1 w2 w3 w5 w6 w10 --rounds 5 --once ray \
+	$(BENCH_VENV)/bin/python -m benchmarks speed w1 w2 w3 w4 w5 w6 w10 --rounds 5 --once ray \
 		--json benchmarks/results/speed.json $(BENCH)
 
 cgroup: $(BENCH_READY)
@@ -64,10 +64,13 @@ sweep: $(BENCH_READY)
 cost: $(BENCH_READY)
 	$(BENCH_VENV)/bin/python -m benchmarks cost --json benchmarks/results/cost.json $(BENCH)
 
+transport: $(BENCH_READY)
+	$(BENCH_VENV)/bin/python -m benchmarks transport --json benchmarks/results/transport.json $(BENCH)
+
 bench-page: $(BENCH_READY)
 	$(BENCH_VENV)/bin/python -m benchmarks page
 
-bench-all: cgroup bench-speed sweep cost bench-page
+bench-all: cgroup bench-speed transport sweep cost bench-page
 
 # The peers live in an environment of their own, so that tests never meet them.
 $(BENCH_READY): pyproject.toml

@@ -1,4 +1,4 @@
-"""``python -m benchmarks speed w1``: brim and its peers, measured. The commands: speed, survive, sweep, cost, page."""
+"""``python -m benchmarks speed w1``: brim and its peers, measured; speed, survive, sweep, cost, transport, page."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ import os
 
 from rich.console import Console
 
-from benchmarks import cost, page, speed, survive, sweep
+from benchmarks import cost, page, speed, survive, sweep, transport
 from benchmarks.results import machine
 
-COMMANDS = {"speed": speed, "survive": survive, "sweep": sweep, "cost": cost, "page": page}
+COMMANDS = {
+    "speed": speed,
+    "survive": survive,
+    "sweep": sweep,
+    "cost": cost,
+    "transport": transport,
+    "page": page,
+}
 
 
 def main() -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import cost, survive, sweep, table
+from benchmarks import cost, survive, sweep, table, transport
 from benchmarks.catalogue import workload_named
 from benchmarks.results import FOLDER, Entry, load
 from benchmarks.rounds import Run
 
+KINDS = ("survive", "speed", "transport", "sweep", "cost")
+"""The files of results."""
 DOCS = Path(__file__).parents[1] / "docs" / "reference"
 HEAD = """# Benchmarks
 
@@ -49,6 +51,14 @@ COST = """
 The processor time of every call into ledger, weighing and sampler, with a budget that never binds;
 `benchmarks/cost.py` says how it is measured.
 """
+TRANSPORT = """
+## To the workers and back
+
+Rows of one size through a function in two worker processes, in memory all the way: *there*, the function is Python's
+`len` of each row; *there and back*, it returns what it was given. *Copied* is bytes for a byte of the rows: *in* what
+the engine writes for the workers and what they read, *out* what they write; what is mapped is not copied.
+*Growth* is that of the process tree, read as above.
+"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +69,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace, console: Console) -> None:
     """Write the page and its plots."""
-    found = {name: load(options.results / f"{name}.json") for name in ("survive", "speed", "sweep", "cost")}
+    found = {name: load(options.results / f"{name}.json") for name in KINDS}
     _plot(found, options.docs)
     page = options.docs / "benchmarks.md"
     page.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +79,7 @@ def main(options: argparse.Namespace, console: Console) -> None:
 
 def text_of(found: dict[str, list[Entry]]) -> str:
     """The page, with those sections that have results."""
-    sections = {"survive": _survival, "speed": _speed, "sweep": _sweep, "cost": _cost}
+    sections = {"survive": _survival, "speed": _speed, "transport": _transport, "sweep": _sweep, "cost": _cost}
     parts = [section(found[name]) for name, section in sections.items() if found.get(name)]
     return HEAD + "".join(parts)
 
@@ -101,6 +111,11 @@ def _speed(entries: Sequence[Entry]) -> str:
 
 def _title(entry: Entry) -> str:
     return str(entry["title"]).partition(": ")[2]
+
+
+def _transport(entries: Sequence[Entry]) -> str:
+    lines = [line for entry in entries for line in transport.lines(entry)]
+    return TRANSPORT + _made(entries) + markdown_table(transport.HEADS, lines)
 
 
 def _sweep(entries: Sequence[Entry]) -> str:

@@ -15,7 +15,7 @@ from benchmarks.catalogue import WORKLOADS, workload_named
 from benchmarks.cgroup import why_not
 from benchmarks.cost import shares
 from benchmarks.metered import Clock
-from benchmarks.page import DOCS, text_of
+from benchmarks.page import DOCS, KINDS, text_of
 from benchmarks.process_tree import Sampler
 from benchmarks.results import FOLDER, as_json, load, save
 from benchmarks.rounds import Plan, Run, bare_bytes, runs
@@ -274,12 +274,16 @@ def test_the_page_shows_every_result():
     engines = {"brim": {"bare": 50 * MIB, "cgroup": 338 * MIB, **findings(runs_of_two, 256 * MIB)}}
     refused = {**step(48, [_run(status="refused", needed=60 * MIB)]), "with_named": "ok"}
     part = {"calls": 5, "cpu_s": 0.01, "share": 0.01}
+    there = {"seconds": 0.5, "calls": 4, "sent": 1_010_000, "read": 10_000, "engine_s": 0.001, "workers_s": 0.002}
+    back = {"seconds": 0.5, "written": 1_010_000}
+    rows = {"size": 1024, "rows": 1000, "bytes": 1_000_000, "len": there, "same": back, "growth": 50_000_000}
     page = text_of(
         {
             "survive": [{"workload": "w1", "memory": "256MiB", "engines": engines, **told}],
             "speed": [
                 {"workload": "w1", "memory": "256MiB", "title": "W1: photographs", "target": 2.5, "runs": speed, **told}
             ],
+            "transport": [{"workload": "w4", "memory": "256MiB", "sizes": [rows], **told}],
             "sweep": [{"workload": "w1", "steps": [refused, step(67, [_run(status="ok", seconds=1.0)])], **told}],
             "cost": [
                 {
@@ -294,6 +298,7 @@ def test_the_page_shows_every_result():
             ],
         }
     )
+    assert "| 1 KiB | 1,000 | 4 | 2 | 1.00 | 2.00 | 1.02 | 2 | 1.01 | 50 |" in page
     assert "| W1 | brim | 256MiB | 338 | 1 of 2 | 1 | 100 | 100 | 98 | 2.0 - 2.0 % | yes | 1.00 |" in page
     assert "| W1 | daft | 6.00 | 6.00 - 6.00 | 3.00 | >= 2.5: met |" in page
     assert "- W1: success is monotone; 1 refused, naming 60 MiB: it runs" in page
@@ -304,7 +309,7 @@ def test_the_page_shows_every_result():
 
 
 def test_the_page_in_the_docs_is_made_from_the_results():
-    found = {name: load(FOLDER / f"{name}.json") for name in ("survive", "speed", "sweep", "cost")}
+    found = {name: load(FOLDER / f"{name}.json") for name in KINDS}
     assert (DOCS / "benchmarks.md").read_text() == text_of(found), "run `make bench-page`"
 
 
