@@ -77,3 +77,21 @@ def test_both_ends_speak_to_each_other_and_descriptors_arrive():
         channel.close()
 
     anyio.run(main)
+
+
+def test_a_worker_rests_only_when_nothing_comes(monkeypatch):
+    monkeypatch.setattr("brim.io.workers.blocking_channel.QUIET_S", 0)
+    rests = []
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        worker = BlockingChannel(theirs)
+
+        def rest():
+            rests.append(len(rests))
+            ours.sendall(frame(Next(2), []))
+
+        ours.sendall(frame(Next(1), []))
+        assert worker.receive(rest) == (Next(1), [])
+        assert rests == []
+        assert worker.receive(rest) == (Next(2), [])
+        assert rests == [0]

@@ -89,6 +89,19 @@ def test_a_call_that_does_not_say_it_has_read_leaves_nothing_mapped(segments, re
     segment.close()
 
 
+def test_a_worker_without_work_keeps_nothing_mapped_and_finds_a_segment_again(segments, reader):
+    segment, got = sent(segments, reader, WORDS)
+    del got
+    assert reader.release()
+    segment.free()
+    reader.forget()
+    assert not reader._mapped
+    again, got = sent(segments, reader, WORDS)
+    assert again is segment
+    assert got.equals(WORDS)
+    again.close()
+
+
 def test_workers_cannot_shorten_what_the_engine_writes(segments):
     segment = segments.take(WORDS, KEEP)
     for size in (0, 1 << 30):
