@@ -340,7 +340,7 @@ def test_trees_that_share_an_engine_and_its_workers_end_whole(tmp_path, seed):
                     how = ENDS[(seed + number) % len(ENDS)]
                     tasks.start_soon(end, Random(random.random()), drawn, how, {"engine": engine})
             assert engine.stats().runs == ()
-            assert engine.stats().ledger_used == sum(engine._shared._bases.values())
+            assert engine.stats().ledger_used == sum(engine._shared._bases.values()) + engine._shared._template
 
     (tmp_path / "spill").mkdir()
     with nothing_left(tmp_path / "spill"):

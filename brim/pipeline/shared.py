@@ -114,11 +114,15 @@ class Shared:
         return {function: self._weights[function] for function in functions}
 
     async def _reserve_template(self) -> None:
-        """Reserve what workers share, once: it stays for as long as the engine."""
-        if (more := self.pools.template_bytes - self._template) > 0:
-            await self._reserve(more)
-            self._template += more
+        """Reserve what workers share, where it is not yet."""
+        before, self._template = self._template, max(self._template, self.pools.template_bytes)
+        self._share_oversize()
+        try:
+            await self._reserve(self._template - before)
+        except BaseException:
+            self._template = before
             self._share_oversize()
+            raise
 
     async def _reserve_workers(self, function: UserFunction, count: int) -> None:
         """Reserve what is not yet."""
@@ -157,6 +161,9 @@ class Shared:
         for function in [function for function in self._bases if function not in alive and not self._workers[function]]:
             self.world.ledger.release(self._bases.pop(function))
             self._weights.pop(function, None)
+        if (less := self._template - self.pools.template_bytes) > 0:  # it rests, so no worker lives
+            self._template -= less
+            self.world.ledger.release(less)
         self._share_oversize()
 
     def _share_oversize(self) -> None:

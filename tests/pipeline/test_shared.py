@@ -292,6 +292,42 @@ def test_whatever_workers_weigh_a_run_alone_is_let_in_or_refused_at_once():
     assert run_virtual(main) == {"in", "refused"}
 
 
+def test_what_workers_share_is_reserved_until_it_is_gone():
+    async def main():
+        shared = _shared(pools=(pools := Weights(10 * MIB, template_bytes=20 * MIB)), processes=2)
+        first = await shared.admit(_with_function())
+        assert first.allotment.base == 40 * MIB
+        assert shared.world.ledger.floors == first.allotment.floors + 40 * MIB
+        second = await shared.admit(_with_function())
+        assert second.allotment.base == 80 * MIB - 20 * MIB
+        shared.release(first)
+        shared.release(second)
+        for pool in pools.pools:
+            pool.facts = ()
+        pools.template_bytes = 0
+        last = await shared.admit(PLAIN)
+        shared.release(last)
+        return shared.world.ledger.floors
+
+    assert run_virtual(main) == 0
+
+
+def test_whatever_workers_share_a_run_alone_is_let_in_or_refused_at_once():
+    async def main():
+        outcomes = set()
+        for size in range(1, 150, 4):
+            pools = Weights(4 * MIB, template_bytes=size * MIB)
+            try:
+                with anyio.fail_after(1):
+                    await _shared(memory=160 * MIB, runs=1, pools=pools, processes=1).admit(_with_function())
+                outcomes.add("in")
+            except BudgetTooSmall:
+                outcomes.add("refused")
+        return outcomes
+
+    assert run_virtual(main) == {"in", "refused"}
+
+
 def test_workers_that_do_not_fit_beside_others_are_refused_where_the_engine_says_so():
     async def main():
         shared = _shared(memory=160 * MIB, runs=1, admission="refuse", pools=Weights(60 * MIB), processes=1)

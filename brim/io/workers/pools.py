@@ -216,6 +216,8 @@ class WorkerPools:
         """End the workers that nobody has used for a while, for ever."""
         while True:
             await self.clock.sleep(IDLE_S / 4)
+            if not self.pools:
+                self.template.rest()
             for pool in [pool for pool in self.pools if pool.is_idle and not pool.measured]:
                 if self.clock.now() - pool.used_at >= IDLE_S:
                     pool.hang_up("idle")

@@ -66,6 +66,7 @@ class Forked:
     line: int
     code: int | None = None
     lost: bool = False
+    closed: bool = False
     _exit: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +93,7 @@ class Forked:
 
     def close(self) -> int | None:
         """Let it be reaped; its exit code, negative for a signal, None while it lives."""
+        self.closed = True
         for fd in (self._exit, self.line):
             os.close(fd)
         return self.code

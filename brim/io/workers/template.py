@@ -52,6 +52,7 @@ class Template:
     held_bytes: int = 0  # what it has for its workers to share, once it has forked
     _requests: socket.socket | None = None
     _environment: dict[str, str] = field(default_factory=dict)
+    _living: list[Forked] = field(default_factory=list)
     _unheard: list[int] = field(default_factory=list)  # lines of workers nobody waited for
 
     async def start(self, channel: socket.socket, output: int, devices: tuple[int, ...] = ()) -> Executed | Forked:
@@ -88,7 +89,9 @@ class Template:
         if word == "pid":
             self.failures = 0
             self.held_bytes = self.held_bytes or _held_bytes(process)
-            return Forked(number, line)
+            forked = Forked(number, line)
+            self._living = [*(other for other in self._living if not other.closed), forked]
+            return forked
         os.close(line)
         if word == "failed":
             raise OSError(number, os.strerror(number))
@@ -118,6 +121,12 @@ class Template:
             os.close(theirs)
             how.close()
         return line
+
+    def rest(self) -> None:
+        """End it until the next worker is started, if no worker lives."""
+        if not self._unheard and all(forked.closed for forked in self._living):
+            self._end()
+            self.held_bytes = 0
 
     async def aclose(self) -> None:
         """End it, and any worker nobody waited for, and wait for it. Call it shielded from cancellation."""

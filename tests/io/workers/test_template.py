@@ -129,6 +129,7 @@ def test_the_template_has_one_thread_and_holds_nothing_of_its_workers():
             pass
         task, files = Path(f"/proc/{template.process.pid}/task"), Path(f"/proc/{template.process.pid}/fd")
         assert len(list(task.iterdir())) == 1
+        await all_reaped(template)
         before = len(list(files.iterdir()))
         ours = descriptors()
         pids = set()
@@ -136,13 +137,19 @@ def test_the_template_has_one_thread_and_holds_nothing_of_its_workers():
             async with worker_of(template) as worker:
                 pids.add(worker.facts.pid)
         assert len(pids) == 50
-        with anyio.fail_after(5):
-            while len(list(files.iterdir())) > before:  # what its last worker left is taken up in a moment
-                await anyio.sleep(0.001)
-        assert psutil.Process(template.process.pid).children() == []
+        await all_reaped(template)
+        assert len(list(files.iterdir())) == before
         assert descriptors() == ours
 
     drive(main)
+
+
+async def all_reaped(template):
+    """Until the template has taken up what its last worker left, which takes a moment."""
+    with anyio.fail_after(5):
+        while psutil.Process(template.process.pid).children():
+            await anyio.sleep(0.001)
+    await anyio.sleep(0.01)  # it closes what it knew of a worker right after it has reaped it
 
 
 def test_a_worker_sees_the_environment_paths_folder_and_devices_of_its_start(tmp_path, monkeypatch):
@@ -288,6 +295,20 @@ def test_workers_die_with_their_template_and_the_next_has_another():
         assert codes == [-signal.SIGKILL]
         second = int(await answer(template, lambda _: os.getppid()))
         assert second == template.process.pid != first
+
+    drive(main)
+
+
+def test_a_template_that_rests_holds_nothing_and_the_next_worker_has_another():
+    async def main(template):
+        async with worker_of(template, lambda _: os.getppid()) as worker:
+            first = await asked(worker)
+            template.rest()  # not while a worker lives
+            assert await asked(worker) == first
+        template.rest()
+        assert (template.held_bytes, psutil.pid_exists(int(first))) == (0, False)
+        assert await answer(template, lambda _: os.getppid()) not in (first, str(os.getpid()))
+        assert template.held_bytes > 0
 
     drive(main)
 
