@@ -131,10 +131,10 @@ class Template:
             self._reap(worker)
 
     def _reap(self, worker: Forked) -> None:
-        os.waitpid(worker.pid, 0)
         for fd in (worker.exit, worker.line):
             del self.workers[fd]
             os.close(fd)
+        os.waitpid(worker.pid, 0)
 
     def end_workers(self) -> None:
         """Kill and reap those that are left."""

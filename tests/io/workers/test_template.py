@@ -149,7 +149,6 @@ async def all_reaped(template):
     with anyio.fail_after(5):
         while psutil.Process(template.process.pid).children():
             await anyio.sleep(0.001)
-    await anyio.sleep(0.01)  # it closes what it knew of a worker right after it has reaped it
 
 
 def test_a_worker_sees_the_environment_paths_folder_and_devices_of_its_start(tmp_path, monkeypatch):
