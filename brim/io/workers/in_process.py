@@ -20,6 +20,7 @@ from brim.operators.user_functions.piece import Piece
 from brim.sizes import KIB
 
 WRITTEN_ON_LOOP = 256 * KIB  # takes less time than a thread costs
+LATE_S = 0.1  # to read what has come while the loop stood still
 ROW_GRACE = 2.0  # a worker interrupts a row itself; only one that cannot be interrupted is waited for this much longer
 
 
@@ -104,11 +105,16 @@ class ProcessCall:
             return await self.request.turn()
 
     async def _reply_within(self, timeout_s: float) -> Reply:
-        """The reply, as long as the call moves on; each piece, and each row, has its own time."""
+        """The reply, as long as the call moves on; each piece, and each row, has its own time.
+
+        The loop may have stood still, with the whole process: what came meanwhile is read before the time is up.
+        """
         pool, clock = self.caller.pool, self.caller.stage.clock
         limit_s = timeout_s if pool.function.kind != "row" else timeout_s * ROW_GRACE
-        while (left_s := self.request.moved_at + limit_s - clock.now()) > 0:
-            with anyio.move_on_after(left_s):
+        late = False
+        while (left_s := self.request.moved_at + limit_s - clock.now()) > 0 or not late:
+            late = left_s <= 0
+            with anyio.move_on_after(max(left_s, LATE_S)):
                 return await self.request.reply()
         pool.kill(self.request, f"took longer than {timeout_s} s")
         raise UdfTimeout(pool.function.name, f"took longer than {timeout_s} s")
