@@ -3,7 +3,6 @@
 import itertools
 import os
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -445,35 +444,3 @@ def test_functions_run_on_another_event_loop_too():
     with uvloop.Loop() if hasattr(uvloop.Loop, "__enter__") else __import__("contextlib").nullcontext():
         out = anyio.run(main, backend_options={"loop_factory": uvloop.new_event_loop})
     assert out.table().num_rows == 1000
-
-
-ENGINE = """
-import os, sys, time, anyio
-sys.path[:0] = {path!r}
-from udf_kit import FakeStage, RealThreads, arrays, drive, ids, pools_for
-def stuck(values):
-    open({pid!r}, "w").write(str(os.getpid()))
-    time.sleep(600)
-async def main():
-    stage = FakeStage(threads=RealThreads())
-    async with pools_for(stage, processes=1):
-        await drive(arrays(stuck), [ids(0, 1)], stage=stage)
-anyio.run(main)
-"""
-
-
-def test_workers_end_with_an_engine_that_is_killed(tmp_path):
-    place = tmp_path / "pid"
-    code = ENGINE.format(path=sys.path, pid=str(place))
-    engine = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 20
-    while not (place.exists() and place.read_text()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    worker = psutil.Process(int(place.read_text()))
-    engine.kill()
-    engine.wait()
-    deadline = time.monotonic() + 1
-    while worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE:  # nobody may be there to reap it
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
