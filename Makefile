@@ -11,8 +11,9 @@ TREES ?= 10000
 FIRST ?= 0
 PROCESSES ?= 2
 PIPELINES ?= 500
+SECONDS ?= 60
 
-.PHONY: setup demo test soak check format bench bench-speed cgroup transport sweep cost bench-page bench-all docs laws leaks clean
+.PHONY: setup demo test soak check format bench bench-speed cgroup transport sweep cost bench-page bench-all docs laws leaks chaos clean
 
 setup: $(READY)
 
@@ -45,6 +46,10 @@ laws: $(READY)
 # What is left of PIPELINES pipelines in one process, a third cancelled, a third failing: nothing, and 10 MiB at most.
 leaks: $(READY)
 	cd tests && ../$(BIN)/python -m leak_run --pipelines $(PIPELINES)
+
+# A worker killed every 200 ms for SECONDS: no row is lost, doubled or wrong, and recovery is measured.
+chaos: $(READY)
+	cd tests && ../$(BIN)/python -m chaos_run --seconds $(SECONDS)
 
 # brim beside its peers; WORKLOADS="w1 w10" ROUNDS=5, or BENCH="--memory 256MiB --cgroup 600MB" for more options.
 bench: $(BENCH_READY)
