@@ -32,7 +32,7 @@ from brim.io.workers.worker_stats import WorkerStats
 
 ROWS_A_MINUTE = 1_000_000
 ROWS_A_CALL = 1000
-BUSY_SHARE = 0.6  # of the time of the workers, so that a minute's rows take about a minute with the kills
+BUSY_SHARE = 0.8  # of the time of the workers, so that a minute's rows take about a minute with the kills
 MOST_RECOVERY_S = 1.0
 LOOK_S = 0.002
 
