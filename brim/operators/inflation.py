@@ -143,13 +143,15 @@ class Inflation:
             self.unsettled, self._alone = False, self.unsettled
 
     def resized(self) -> BatchResized | None:
-        """The fact to tell when the cut is less than half, or more than twice, of what was told last."""
+        """The fact to tell when the cut is less than half, or more than twice, of what was told last.
+
+        The first cut is compared with that of a call that takes nothing beside its input and output.
+        """
         size, told = self.input_bytes, self._told_bytes
         if self.mean is None:
             return None
         if told is None:
-            self._told_bytes = size
-            return None
+            told = self._told_bytes = max(1, int(self.target_bytes / max(1.0, self.estimate)))
         if told < TOLD_FACTOR * size and size < TOLD_FACTOR * told:
             return None
         self._told_bytes = size

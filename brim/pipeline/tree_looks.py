@@ -1,8 +1,8 @@
 """Looks at the process tree that miss no peak of more than ten milliseconds, from a thread of their own.
 
 The thread is their own so that a host that is busy in threads does not blind the engine. It sleeps between two peeks
-and comes back to the loop ten times a second, and at once where the tree has become as large as the alarm. Near that it
-peeks four times as often: a process may take 2 MiB a millisecond.
+and comes back to the loop ten times a second, and at once where the tree has become as large as the alarm. It sleeps no
+longer than processes could take to get there: one that writes new memory took 5 MiB a millisecond when measured.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ import anyio.from_thread
 import anyio.to_thread
 
 from brim.io.process_tree import ProcessTree
+from brim.sizes import MIB
 
-PEEK_S, PEEK_OFTEN_S = 0.01, 0.0025
-OFTEN_FROM, NEAR = 0.75, 0.9  # of the alarm
+PEEK_S, PEEK_OFTEN_S, PEEK_GROWING_S = 0.01, 0.0025, 0.001
+FASTEST = 8 * MIB / 0.001  # bytes a second, by two processes
+GROWING = 2 * MIB  # since the last peek
+NEAR = 0.9  # of the alarm
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,13 @@ class Alarm:
         return now >= self.tree_bytes or (now >= NEAR * self.tree_bytes and now + (now - before) >= self.tree_bytes)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class TreeLooks:
-    """The tree of this process; one look at a time."""
+    """The tree of this process; one look at a time. `_before` and `_last` are the last two readings of all looks."""
 
     tree: ProcessTree = field(default_factory=ProcessTree)
+    _before: int = 0
+    _last: int = 0
     _soon: threading.Event = field(default_factory=threading.Event)
     _closed: threading.Event = field(default_factory=threading.Event)
     _reading: threading.Lock = field(default_factory=threading.Lock)
@@ -82,24 +87,34 @@ class TreeLooks:
             self.tree.close()
 
     def _look(self, seconds: float, alarm: Alarm | None) -> TreeBytes:
-        peak = last = 0
+        peak = 0
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not self._soon.wait(min(left, _interval(last, alarm))):
-            before, last = last, self._read(self.tree.peek)
-            peak = max(peak, last)
-            if alarm is not None and alarm.is_due(before, last):
-                with suppress(RuntimeError):  # the loop has ended without waiting
-                    anyio.from_thread.run_sync(alarm.ring, last)
-        now = self._read(self.tree.look)
+        while (left := until - time.monotonic()) > 0 and not self._soon.wait(min(left, self._pause(alarm))):
+            peak = max(peak, self._read(self.tree.peek, alarm))
+        now = self._read(self.tree.look, alarm)
         return TreeBytes(now, max(peak, now))
 
-    def _read(self, reading: Callable[[], int]) -> int:
+    def _read(self, reading: Callable[[], int], alarm: Alarm | None) -> int:
+        """What the tree holds; the alarm rings where it is due."""
         with self._reading:
-            return 0 if self._closed.is_set() else reading()
+            if self._closed.is_set():
+                return 0
+            self._before, self._last = self._last, reading()
+        if alarm is not None and alarm.is_due(self._before, self._last):
+            with suppress(RuntimeError):  # the loop has ended without waiting
+                anyio.from_thread.run_sync(alarm.ring, self._last)
+        return self._last
+
+    def _pause(self, alarm: Alarm | None) -> float:
+        """Seconds until the next peek."""
+        return math.inf if alarm is None else pause_s(self._last, self._last - self._before, alarm.tree_bytes)
 
 
-def _interval(last: int, alarm: Alarm | None) -> float:
-    """Seconds until the next peek, now that the tree held `last` bytes."""
-    if alarm is None:
-        return math.inf
-    return PEEK_OFTEN_S if last >= OFTEN_FROM * alarm.tree_bytes else PEEK_S
+def pause_s(held: int, grown: int, alarm_bytes: int) -> float:
+    """Seconds until a tree is peeked at again that holds so much, so much of it new since the last peek.
+
+    >>> [pause_s(held * MIB, grown * MIB, 200 * MIB) for held, grown in ((40, 0), (160, 0), (199, 0), (199, 5))]
+    [0.01, 0.005, 0.0025, 0.001]
+    """
+    least = PEEK_GROWING_S if grown >= GROWING else PEEK_OFTEN_S
+    return max(least, min(PEEK_S, (alarm_bytes - held) / FASTEST))

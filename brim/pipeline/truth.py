@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import anyio
+from anyio.abc import TaskGroup
 
 from brim.operators.protocol import Clock
 from brim.pipeline.allot import pad_bytes
@@ -95,18 +96,20 @@ class Truth:
     _told_at: float = float("-inf")
     _gave_back_at: float = float("-inf")
     _halved_at: float = float("-inf")
+    _giving_back: bool = False
 
     def __post_init__(self) -> None:
         self._pressure = Pressure(self.memory)
 
     async def watch(self) -> None:
         """Look, and act, for ever."""
-        while True:
-            seconds = LOOK_S if self._pressure.level is Level.CALM else LOOK_UNDER_PRESSURE_S
-            self._take(await self.looks.look(seconds, self._alarm() if self.busy() else None))
-            self._taken.set()
-            self._taken = anyio.Event()
-            await self._act()
+        async with anyio.create_task_group() as tasks:
+            while True:
+                seconds = LOOK_S if self._pressure.level is Level.CALM else LOOK_UNDER_PRESSURE_S
+                self._take(await self.looks.look(seconds, self._alarm() if self.busy() else None))
+                self._taken.set()
+                self._taken = anyio.Event()
+                self._act(tasks)
 
     def _alarm(self) -> Alarm:
         """What is told at once, and not at the next look: a worker may take all memory meanwhile."""
@@ -162,13 +165,20 @@ class Truth:
             "ledger_limit": ledger.limit - ledger.cut,
         }
 
-    async def _act(self) -> None:
+    def _act(self, tasks: TaskGroup) -> None:
         level, now = self._pressure.level, self.clock.now()
-        if level >= Level.GIVE_BACK and now - self._gave_back_at >= GIVE_BACK_S:
-            self._gave_back_at = now
-            await self.actions.give_back()
+        if level >= Level.GIVE_BACK and now - self._gave_back_at >= GIVE_BACK_S and not self._giving_back:
+            self._gave_back_at, self._giving_back = now, True
+            tasks.start_soon(self._give_back)
         if level >= Level.FEWER_WORKERS and now - self._halved_at >= HALVE_S:
             self._halved_at = now
             self.actions.halve_workers()
         elif level is Level.CALM and now - self._halved_at >= RESTORE_S:
             self.actions.restore_workers()
+
+    async def _give_back(self) -> None:
+        """Takes milliseconds, in which a worker may take all memory: the tree is looked at meanwhile."""
+        try:
+            await self.actions.give_back()
+        finally:
+            self._giving_back = False

@@ -12,7 +12,7 @@ import pyarrow as pa
 import brim
 from brim import col
 
-from .table import Place, fails, keeps, known_defect
+from .table import Place, fails, keeps
 
 INT = pa.int64()
 
@@ -135,7 +135,7 @@ def udf_unpicklable(at: Place):
     "Functions",
     "a function that ends its process",
     brim.WorkerDied,
-    r"the worker of quit_on_two died \(exit code 7\) with rows \d to \d of its input in hand",
+    r"the worker of quit_on_two died \(exit code 7\) with row 2 of its input in hand",
 )
 def udf_exits(at: Place):
     def quit_on_two(n):
@@ -144,7 +144,6 @@ def udf_exits(at: Place):
     return rows(quit_on_two)
 
 
-@known_defect("the run ends in WorkerDied")
 @keeps("Functions", 'the same with `on_error="null"`', [0, 1, None, 3], failed=1, says=r"exit code 7")
 def udf_exits_null(at: Place):
     def quit_on_two(n):
@@ -162,7 +161,7 @@ def udf_sys_exit(at: Place):
     "Functions",
     "a function that reads where no memory is (a segmentation fault)",
     brim.WorkerDied,
-    r"died \(signal 11\) with .* in hand; it last printed:.*Segmentation fault",
+    r"died \(SIGSEGV, signal 11\) with row 0 of its input in hand; it last printed:.*Segmentation fault",
 )
 def udf_segfaults(at: Place):
     return rows(lambda n: ctypes.string_at(0))

@@ -224,7 +224,7 @@ class Caller:
     def window(self) -> int:
         return self.workers.size if self.function.kind == "batch" else 2 * self.workers.size
 
-    def call(self, batch: pa.RecordBatch, work_bytes: int = 0, *, alone: bool = False) -> Call:  # noqa: ARG002
+    def call(self, batch: pa.RecordBatch, work_bytes: int = 0, *, alone: bool = False) -> Call:
         self.calls += 1
         return Call(self, batch, self.calls)
 

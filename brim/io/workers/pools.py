@@ -170,9 +170,12 @@ class WorkerPools:
             pool.recycle_idle(least_bytes)
 
     def end_hungriest(self, least_bytes: int) -> None:
-        """End the worker that holds most beyond what it was lent, if that is `least_bytes` or more; one at a time."""
-        if any(worker.starved_bytes for pool in self.pools for worker in pool.workers):
-            return  # what it holds is about to come back
+        """End the worker that holds most beyond what it was lent, if that is `least_bytes` or more.
+
+        One at a time, as long as one that is ending still holds more than that: it is about to come back.
+        """
+        ending = [worker for pool in self.pools for worker in pool.workers if worker.starved_bytes]
+        least_bytes = max(least_bytes, *(anonymous_tree_bytes(worker.facts.pid) for worker in ending), 0)
         held = {
             (pool, worker): anonymous_tree_bytes(worker.facts.pid)
             for pool in self.pools
