@@ -6,7 +6,7 @@ Calls begin in the order they were made, each once what it should take is lent. 
 was computing with it (`WorkerDied`, or `UdfMemoryExceeded` where it died of that); what was only sent ahead goes to
 another. Workers are started when calls wait for them, one after another up to `size`. One that keeps more and more is
 recycled between two calls.
-What decides here is synchronous; one task a worker starts it, listens to it and ends it.
+What decides here is synchronous; that workers are started, listened to and ended is `lives`.
 """
 
 from __future__ import annotations
@@ -14,74 +14,62 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from functools import partial
 
-import anyio
-from anyio.abc import TaskGroup
-
-from brim.errors import BrimError, WorkerDied
+from brim.errors import WorkerDied
 from brim.events import Fact
 from brim.io.workers.appetite import Appetite
-from brim.io.workers.devices import Devices, Place, misplaced, untaken
-from brim.io.workers.messages import Alive, Finished, Invoke, Made, Message, Next, Raised, Ready, Start, Stop
-from brim.io.workers.oom_kills import OomKills
-from brim.io.workers.payload import Payload
+from brim.io.workers.devices import Place, misplaced
+from brim.io.workers.lives import RECYCLED, STARVED, Household, Lives
+from brim.io.workers.messages import Alive, Finished, Invoke, Made, Message, Next, Raised, Stop
 from brim.io.workers.process import WorkerFacts, WorkerProcess
 from brim.io.workers.request import Request
-from brim.io.workers.restarts import Restarts
 from brim.io.workers.roster import Roster
 from brim.io.workers.segments import Segments
 from brim.io.workers.telling import Telling
-from brim.io.workers.template import Template
-from brim.io.workers.user_errors import error_of
 from brim.operators.protocol import Clock, Memory
 from brim.operators.user_functions.user_function import UserFunction
-from brim.sizes import MIB
 
 ABANDONED_S = 5.0  # what a call nobody waits for may still take before its worker is ended
-STACKS_BYTES = 256 * MIB  # threads of a worker reserve so much and do not use it
-RECYCLED, STARVED = "recycled", "out of memory"
 
 
 @dataclass(eq=False, slots=True)
 class Pool:
-    """The workers of `function`, at most `size`. `tasks` is where they live; `tell` is whom it serves now.
+    """The workers of `function`, at most `size`, at `places` where it wants devices.
 
-    `memory` is what the engine has for everything.
-    `places` are the devices of its workers, `measured` is how many wait for it to be measured.
+    `measured` is how many wait for it to be measured.
     """
 
     function: UserFunction
     pickled: bytes
     size: int
-    folder: str | None
-    memory: int
-    clock: Clock
-    tasks: TaskGroup
-    devices: Devices
-    template: Template
-    places: tuple[Place, ...] = ()
-    on_ready: Callable[[int, int], object] = lambda _pid, _shared_bytes: None
+    household: Household
+    places: InitVar[tuple[Place, ...]] = ()
     measured: int = 0
     waiting: deque[Request] = field(default_factory=deque)
     segments: Segments = field(default_factory=Segments)
-    closing: bool = False
-    failed: BrimError | None = None
-    base_bytes: int = 0
     used_at: float = field(init=False)
+    lives: Lives = field(init=False)
     _appetite: Appetite = field(init=False)
     _roster: Roster = field(init=False)
     _telling: Telling = field(init=False)
-    _restarts: Restarts = field(default_factory=Restarts)
-    _oom_kills: OomKills = field(default_factory=OomKills)
     _numbers: int = 0
     _later: bool = False
-    _changed: anyio.Event = field(default_factory=anyio.Event)
 
-    def __post_init__(self) -> None:
-        self._appetite, self._telling = Appetite(self.function, self.memory), Telling(self.function.name)
+    def __post_init__(self, places: tuple[Place, ...]) -> None:
+        self._appetite, self._telling = Appetite(self.function, self.household.memory), Telling(self.function.name)
         self._roster, self.used_at = Roster(self.size, self._appetite), self.clock.now()
+        self.lives = Lives(self.function, self.pickled, self.household, self, self._roster, self._telling, places)
+
+    @property
+    def clock(self) -> Clock:
+        return self.household.clock
+
+    @property
+    def folder(self) -> str | None:
+        """Where payloads lie that cannot lie in anonymous memory."""
+        return self.household.folder
 
     @property
     def workers(self) -> list[WorkerProcess]:
@@ -104,13 +92,9 @@ class Pool:
     def enter(self, tell: Callable[[Fact], None]) -> None:
         """Serve a stage, with a clean slate."""
         self._telling.tell = tell
-        self.forgive()
+        self.lives.forgive()
         for worker in self.workers:
             self._telling.started(worker)
-
-    def forgive(self) -> None:
-        """Forget what failed before."""
-        self.failed, self._restarts = None, Restarts()
 
     def leave(self) -> None:
         """Serve nobody; the workers stay."""
@@ -122,10 +106,14 @@ class Pool:
     def resize(self, size: int) -> None:
         """Have at most `size` workers from now on."""
         self.size = self._roster.size = size
-        staying = [worker for worker in self.workers if not worker.end_reason] if self.function.gpus else []
-        for index in misplaced([worker.devices for worker in staying], self.places):
-            staying[index].hang_up("its device is needed")
         self.throttle(size)
+
+    def move(self, places: tuple[Place, ...]) -> None:
+        """Have workers at `places` from now on: those that sit elsewhere end."""
+        self.lives.places = places
+        staying = [worker for worker in self.workers if not worker.end_reason] if self.function.gpus else []
+        for index in misplaced([worker.devices for worker in staying], places):
+            staying[index].hang_up("its device is needed")
 
     def throttle(self, size: int) -> None:
         """Have at most `size` workers for the time being; those that are too many end when they have no call."""
@@ -145,9 +133,9 @@ class Pool:
 
     def go(self) -> None:
         """Hand out what can begin, and start a worker for what cannot."""
-        if self.failed is not None:
+        if self.lives.failed is not None:
             while self.waiting:
-                self.waiting.popleft().answer(self.failed)
+                self.waiting.popleft().answer(self.lives.failed)
         while self.waiting and self.waiting[0].written:
             request = self.waiting[0]
             worker = self._free_worker(request)
@@ -195,8 +183,8 @@ class Pool:
         worker.post(Stop(request.number))
         if self.function.kind == "batch" and request.paused:
             self._ended(worker, request)
-        elif not self.closing:
-            self.tasks.start_soon(self._end_abandoned, worker, request)
+        elif not self.lives.closing:
+            self.household.tasks.start_soon(self._end_abandoned, worker, request)
 
     def kill(self, request: Request, reason: str) -> None:
         """End the worker that computes `request`."""
@@ -204,31 +192,10 @@ class Pool:
             worker.calls.remove(request)
             worker.kill(reason)
 
-    async def ready(self) -> None:
-        """Wait until a worker is ready, starting one if there is none. Raises why it cannot be."""
-        while not any(worker.ready for worker in self.workers):
-            if self.failed is not None:
-                raise self.failed
-            if not self.workers:
-                await self.clock.sleep(self._restarts.wait_s(self.clock.now()))
-                self._start_worker()
-            await self._changed.wait()
-
-    def wake(self) -> None:
-        """Look again at what can begin: devices have become free."""
-        self._ring()
-        self.go()
-
     def hang_up(self, reason: str) -> None:
         """Let all workers end by themselves; nobody is served."""
         for worker in self.workers:
             worker.hang_up(reason)
-
-    def close(self) -> None:
-        """Start no worker any more: the tasks of those that live are about to be cancelled."""
-        self.closing = True
-        for worker in self.workers:
-            worker.end_reason = worker.end_reason or "stop"
 
     def kill_rest(self) -> None:
         """End the workers whose task never began, because it was cancelled first."""
@@ -266,16 +233,16 @@ class Pool:
         """Start a worker for `request` where there may be one more, and fewer are starting than are waited for."""
         if not self._roster.lacks(request, len(self.waiting)):
             return
-        if wait_s := self._restarts.wait_s(self.clock.now()):
+        if wait_s := self.lives.wait_s():
             self._go_in(wait_s)
         else:
-            self._start_worker()
+            self.lives.start()
 
     def _go_in(self, wait_s: float) -> None:
         """Go on in so many seconds."""
-        if not self._later and not self.closing:
+        if not self._later and not self.lives.closing:
             self._later = True
-            self.tasks.start_soon(self._go_later, wait_s)
+            self.household.tasks.start_soon(self._go_later, wait_s)
 
     async def _go_later(self, wait_s: float) -> None:
         await self.clock.sleep(wait_s)
@@ -295,83 +262,16 @@ class Pool:
         worker.calls[0].begin(now)
         self._appetite.begin(worker, now)
 
-    def _ring(self) -> None:
-        self._changed.set()
-        self._changed = anyio.Event()
-
-    # One worker's life
-
-    def _start_worker(self) -> None:
-        if self.closing or (devices := self._take_devices()) is None:
-            return
-        try:
-            worker = WorkerProcess.start(devices, self.template)
-        except OSError as error:
-            self._fail(WorkerDied(self.function.name, None, 0, f"no process could be started: {error}"))
-            self.devices.give_back(devices, self.function.gpus)
-        else:
-            self.workers.append(worker)
-            self.tasks.start_soon(self._live, worker, name=f"brim worker of {self.function.name}")
-
-    def _take_devices(self) -> Place | None:
-        """Where a new worker sits; None while those who must leave are still there."""
-        if not self.function.gpus:
-            return ()
-        places = untaken(self.places, [worker.devices for worker in self.workers])
-        devices = self.devices.take(self.function.gpus, places)
-        if devices is None:
-            self.devices.wanted(places, self.function.gpus)
-        return devices
-
-    async def _live(self, worker: WorkerProcess) -> None:
-        """Give a worker its function, listen to it until it hangs up, end it."""
-        started_at = self.clock.now()
-        tell_output = partial(self._telling.output, worker)
-        try:
-            await worker.begin()
-            async with anyio.create_task_group() as tasks:
-                for part in (worker.send_posted, worker.hang_up_after_exit):
-                    tasks.start_soon(part)
-                tasks.start_soon(worker.drain_output, self.clock.now, tell_output)
-                self._post_start(worker)
-                while (received := await worker.receive()) is not None:
-                    self._take(worker, *received, started_at)
-                tasks.cancel_scope.cancel()
-        finally:
-            with anyio.CancelScope(shield=True):
-                exit_code = await worker.end()
-                worker.tell_rest(tell_output)
-                self._gone(worker, exit_code)
-
-    def _post_start(self, worker: WorkerProcess) -> None:
-        payload = Payload.create(self.folder)
-        try:
-            payload.write_bytes(self.pickled)
-            most = None if self.function.gpus else self.memory + STACKS_BYTES  # a device's driver reserves at will
-            worker.post(Start(self.folder, most), [payload.fd])
-        finally:
-            payload.close()
-
-    def _take(self, worker: WorkerProcess, message: Message, fds: list[int], started_at: float) -> None:
+    def hear(self, worker: WorkerProcess, message: Message, fds: list[int]) -> None:
+        """`worker` says this, of its running call if that is not long over."""
         match message:
-            case Ready(base_bytes=base, held_bytes=held):
-                worker.ready, worker.facts.base_bytes, worker.memory.held_bytes = True, base, held
-                worker.facts.start_s = self.clock.now() - started_at
-                self.base_bytes = max(self.base_bytes, base)
-                self.on_ready(worker.facts.pid, max(0, held - base))
-                self._telling.started(worker)
-                self._ring()
-                self.go()
-            case Raised(call=0):
-                self.failed = error_of(self.function.name, message)
-                worker.end_reason = message.reason
             case Made() | Finished() | Raised() if worker.calls and worker.calls[0].number == message.call:
                 self._answer(worker, message, fds)
+                return
             case Alive(call=call) if worker.calls and worker.calls[0].number == call:
                 worker.calls[0].moved_at = self.clock.now()
-            case _:
-                for fd in fds:
-                    os.close(fd)
+        for fd in fds:
+            os.close(fd)
 
     def _answer(self, worker: WorkerProcess, message: Made | Finished | Raised, fds: list[int]) -> None:
         request = worker.calls[0]
@@ -390,7 +290,7 @@ class Pool:
         self._appetite.learn(worker, request, made)
         self._roster.took(made.busy_s)
         self._roster.retire_leaking(worker)
-        self._restarts.succeeded()
+        self.lives.restarts.succeeded()
 
     def _ended(self, worker: WorkerProcess, request: Request) -> None:
         """`request` has had its last reply: its worker goes on with what was sent ahead."""
@@ -412,39 +312,11 @@ class Pool:
         if request in worker.calls:
             worker.kill("its call was left")
 
-    def _gone(self, worker: WorkerProcess, exit_code: int | None) -> None:
+    def lost(self, worker: WorkerProcess, died: WorkerDied) -> None:
         """`worker` has ended: what it computed is lost, what it was sent ahead goes to another."""
-        self.workers.remove(worker)
-        died = WorkerDied(self.function.name, exit_code, worker.calls[0].rows if worker.calls else 0, worker.output)
-        self._tell_end(worker, died)
-        if self._restarts.given_up and self.failed is None and not self.closing:
-            self.failed = WorkerDied(died.function, exit_code, died.rows, died.output, deaths=self._restarts.deaths)
         calls = list(worker.calls)
         if calls and calls[0].begun:
             calls.pop(0).answer(self._appetite.exceeded(worker) if worker.starved_bytes else died)
         for call in calls:
             call.repay()
         self.waiting.extendleft(call for call in reversed(calls) if not call.abandoned)
-        self.devices.give_back(worker.devices, self.function.gpus)
-        self._ring()
-        self.go()
-
-    def _tell_end(self, worker: WorkerProcess, died: WorkerDied) -> None:
-        """Count a death, and tell of it, or of the planned end."""
-        wait_s = 0.0
-        if not worker.end_reason:
-            wait_s = self._restarts.died(self.clock.now(), ready=worker.ready)
-            if died.signal == "SIGKILL" and self._oom_kills.happened():
-                worker.starved_bytes = max(worker.facts.peak_bytes, worker.memory.held_bytes)
-                self._telling.memory(worker, "killed_by_kernel", worker.starved_bytes, self.running_size)
-        if worker.end_reason and worker.end_reason not in (RECYCLED, STARVED):
-            self._telling.ended(worker)
-            return
-        reason = worker.end_reason or died.signal or f"exit code {died.exit_code}"
-        self._telling.restarted(worker, reason, self._restarts.deaths, wait_s)
-
-    def _fail(self, error: BrimError) -> None:
-        """Nothing can be called any more, because of `error`."""
-        self.failed = error
-        self._ring()
-        self.go()

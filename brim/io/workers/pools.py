@@ -23,6 +23,7 @@ from brim.io.workers.devices import Devices, Place, in_the_way
 from brim.io.workers.entrance import Gates
 from brim.io.workers.in_process import ProcessCaller
 from brim.io.workers.in_thread import ThreadCaller
+from brim.io.workers.lives import Household
 from brim.io.workers.on_loop import LoopCaller
 from brim.io.workers.payload import HAS_MEMFD
 from brim.io.workers.pickled import pickled
@@ -97,13 +98,13 @@ class WorkerPools:
             PlanError: the function cannot be sent to a process, or its devices are not the engine's.
         """
         pool = await self._pool(function, self.limits.processes, places)
-        pool.forgive()
+        pool.lives.forgive()
         pool.measured += 1
         try:
-            await pool.ready()
+            await pool.lives.ready()
         finally:
             pool.measured -= 1
-        return pool.base_bytes
+        return pool.lives.base_bytes
 
     @asynccontextmanager
     async def _processes(
@@ -131,16 +132,12 @@ class WorkerPools:
             same = [pool for pool in same if not pool.measured]  # its worker must stay where it is
         for pool in same:
             if pool.is_idle:
-                pool.places = tuple(places)
+                pool.move(tuple(places))
                 self.pools.remove(pool)
                 self.pools.append(pool)  # used last
                 pool.resize(size)
                 return pool
-        memory, clock = self.limits.memory, self.clock
-        pool = Pool(
-            function, data, size, self._folder(), memory, clock, self.tasks, self.devices, self.template, tuple(places)
-        )
-        pool.on_ready = self.on_ready
+        pool = Pool(function, data, size, self._household(), tuple(places))
         self.pools.append(pool)
         return pool
 
@@ -157,7 +154,7 @@ class WorkerPools:
         """Let pools start workers that waited for devices."""
         for pool in self.pools:
             if pool.function.gpus:
-                pool.wake()
+                pool.lives.changed()
 
     def halve(self) -> None:
         """Let half of the workers of each function end, after their calls."""
@@ -202,9 +199,9 @@ class WorkerPools:
             raise PlanError(f"{function.name}: {given}; say brim.Engine(gpus=...)")
         return min(most, pinned)
 
-    def _folder(self) -> str | None:
-        """Where payloads lie that cannot lie in anonymous memory."""
-        return None if HAS_MEMFD else str(self.spill.folder)
+    def _household(self) -> Household:
+        folder = None if HAS_MEMFD else str(self.spill.folder)
+        return Household(folder, self.limits.memory, self.clock, self.tasks, self.devices, self.template, self.on_ready)
 
     def _end_idle(self) -> None:
         """End the workers of idle pools that are too many."""
@@ -229,7 +226,7 @@ class WorkerPools:
     def close(self) -> None:
         """Start nothing any more."""
         for pool in self.pools:
-            pool.close()
+            pool.lives.close()
 
 
 @asynccontextmanager

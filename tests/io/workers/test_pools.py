@@ -366,8 +366,8 @@ def test_measuring_a_function_that_has_workers_ends_none_of_them():
         function = arrays(Tally, args=(100,)).function
         pool = await pools._pool(function, 2)
         for _ in range(2):
-            pool._start_worker()
-        await pool.ready()
+            pool.lives.start()
+        await pool.lives.ready()
         assert await pools.measure(function) > 0
         assert (pool.size, len(pool.workers)) == (2, 2)
         assert not any(worker.end_reason for worker in pool.workers)
@@ -378,7 +378,7 @@ def test_measuring_a_function_that_has_workers_ends_none_of_them():
 def test_pools_closed_before_a_worker_begins_leave_no_process():
     async def main(pools, stage):
         pool = await pools._pool(arrays(Tally).function, 2, ())
-        pool._start_worker()
+        pool.lives.start()
 
     with_pools(main, processes=1)
 
