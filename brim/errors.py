@@ -257,6 +257,11 @@ class WorkerDied(BrimError):
         self.deaths = deaths
 
     @property
+    def final(self) -> bool:
+        """Whether the function can be called no more."""
+        return self.deaths > 0
+
+    @property
     def signal(self) -> str | None:
         """The name of the signal that ended it, as in ``"SIGSEGV"``; None where it ended otherwise."""
         code = self.exit_code
@@ -274,7 +279,12 @@ class WorkerDied(BrimError):
 
 
 class UdfError(BrimError):
-    """A user function raised; its own traceback is in `traceback`."""
+    """A user function raised; its own traceback is in `traceback`.
+
+    `final` says that it can be called no more: its class could not be built in a new worker.
+    """
+
+    final = False
 
     def __init__(self, function: str, reason: str, rows: str = "", traceback: str = "") -> None:
         super().__init__(function, reason, rows, traceback)

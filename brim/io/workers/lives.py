@@ -171,6 +171,7 @@ class Lives:
                 self._is_ready(worker, message, started_at)
             case Raised(call=0):
                 self.failed = error_of(self.function.name, message)
+                self.failed.final = True
                 worker.end_reason = message.reason
                 _close_all(fds)
             case _:

@@ -25,6 +25,7 @@ from brim.operators.user_functions.attempts import may_try_again, wait_to_try_ag
 from brim.operators.user_functions.blame import Blame
 from brim.operators.user_functions.failed_rows import failed_rows, moved
 from brim.operators.user_functions.piece import Piece
+from brim.operators.user_functions.raised import told
 from brim.operators.user_functions.rate_limit import TokenBucket
 from brim.operators.user_functions.row_results import RESULT
 from brim.operators.user_functions.user_function import UserFunction
@@ -93,6 +94,8 @@ class Judge:
         try:
             piece = await call.next_piece()
         except (UdfError, WorkerDied) as error:
+            if error.final:
+                raise
             raise self._placed(error, first_row, rows) from error
         if piece is not None:
             self._learn(rows, row_bytes, piece.work_bytes)
@@ -121,8 +124,8 @@ class Judge:
     def _note(self, blame: Blame[list[Piece]], error: BrimError) -> None:
         """Take note of how a call ended. Raises `error` where it blames a row that may not fail."""
         match error:
-            case WorkerDied(deaths=deaths) if deaths:
-                raise error  # nothing can be called any more
+            case UdfError(final=True) | WorkerDied(final=True):
+                raise error
             case WorkerDied():
                 blamed = blame.died(error)
             case UdfMemoryExceeded():
@@ -146,6 +149,8 @@ class Judge:
             try:
                 made = await self._call(part if rows is None else part.of(rows))
             except (UdfError, WorkerDied) as error:
+                if error.final:
+                    raise
                 if not may_try_again(error, attempt, retries):
                     raise self._placed(error, part.first_row, part.arguments.num_rows) from error
                 reason = str(error)
@@ -245,5 +250,4 @@ def _record(blamed: list[tuple[int, Exception]]) -> pa.RecordBatch | None:
 def _text(error: Exception) -> str:
     if isinstance(error, WorkerDied):
         return f"WorkerDied: {error.signal or f'exit code {error.exit_code}'}"
-    reason = getattr(error, "reason", str(error))
-    return reason if type(error) is UdfError else f"{type(error).__name__}: {reason}"
+    return told(error) if isinstance(error, UdfError) else str(error)

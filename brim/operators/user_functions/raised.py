@@ -31,6 +31,11 @@ def raised(name: str, error: BaseException) -> UdfError:
     return kind(name, clean(reason), traceback=clean(lines))
 
 
+def told(error: UdfError) -> str:
+    """What is kept of the error of a row: its kind, where that is brim's and not the function's, and its reason."""
+    return error.reason if type(error) is UdfError else f"{type(error).__name__}: {error.reason}"
+
+
 def _is_of_memory(error: BaseException) -> bool:
     """Whether `error` says that memory is short: models raise errors of their own, of the host's or a device's."""
     text = _text_of(error).lower()

@@ -10,7 +10,7 @@ import pyarrow as pa
 from brim.operators.user_functions.contract import array_of_values
 from brim.operators.user_functions.failed_rows import failed_rows
 from brim.operators.user_functions.piece import Piece
-from brim.operators.user_functions.raised import REASON_CHARS, clean, raised
+from brim.operators.user_functions.raised import REASON_CHARS, clean, raised, told
 from brim.operators.user_functions.user_function import UserFunction
 
 RESULT = "result"
@@ -50,7 +50,7 @@ class RowResults:
             self._fail(row, f"UdfTimeout: took longer than {self.function.timeout_s} s", "")
         else:
             what = raised(self.function.name, error)
-            self._fail(row, what.reason, what.traceback)
+            self._fail(row, told(what), what.traceback)
 
     def piece(self) -> Piece:
         """The column, and the rows that have no result."""

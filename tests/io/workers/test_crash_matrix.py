@@ -18,12 +18,6 @@ from crashes.table import CASES
 import brim
 from brim import PlanError, UdfContractError, UdfError, WorkerDied, col
 
-EXPECTED_TO_FAIL = {
-    "[raise memory error-row-raise]": "a row's MemoryError is a plain UdfError",
-    "[ask python for a pebibyte-row-raise]": "a row's MemoryError is a plain UdfError",
-    "with_what_it_said[raise-UdfError-ValueError: no ones here]": "every row is null instead",
-}
-
 WHOLE = tuple((n, 10 * n) for n in range(ROWS))
 WITH_NULL = tuple((n, None if n == BAD else 10 * n) for n in range(ROWS))
 WITHOUT = tuple(row for row in WHOLE if row[0] != BAD)
@@ -36,11 +30,8 @@ def engine(tmp_path_factory):
 
 
 @pytest.fixture
-def scene(engine, tmp_path, request):
+def scene(engine, tmp_path):
     """The engine of all, which after each test works and is clean."""
-    for name, defect in EXPECTED_TO_FAIL.items():
-        if request.node.name.endswith(name):
-            request.applymarker(pytest.mark.xfail(reason=defect))
     engine.folder = tmp_path
     yield engine
     engine.works()
