@@ -2,7 +2,7 @@
 
 While nothing is known the first call goes alone, for a moment at least, with a good part of what can be lent. After
 that a call borrows what calls of its size took, and what they leave behind; what was declared (`memory=`) is reserved
-with the worker already.
+with the worker already. A call that was made before anything was known borrows what is known when it begins.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from brim.io.workers.process import WorkerProcess
 from brim.io.workers.request import Request
 from brim.io.workers.worker_memory import Growth
 from brim.operators.user_functions.user_function import UserFunction
+from brim.operators.work_estimate import FixedAndRatio
 from brim.sizes import MIB, format_size
 
 ALONE_S = 0.2  # a call that takes longer is not waited for by others, though nothing is known
@@ -31,6 +32,7 @@ class Appetite:
     memory: int
     known: bool = False
     growth: Growth = field(default_factory=Growth)
+    _work: FixedAndRatio = field(default_factory=FixedAndRatio)
     _first_at: float | None = None
 
     def alone_for(self, now: float) -> float:
@@ -47,7 +49,12 @@ class Appetite:
         if not self.known:
             return limit // max(LEAST_SHARE, workers)
         grown = 0 if worker is None else self.growth.of(fresh=worker.memory.fresh)
-        return max(0, request.work_bytes + grown - (self.function.memory or 0))
+        taken = max(request.work_bytes, self._work.bytes_for(request.read_bytes))
+        return max(0, taken + grown - (self.function.memory or 0))
+
+    def is_large(self, request: Request, workers: int) -> bool:
+        """Whether `request` should take more than can be lent for a call, so that two would take what is not there."""
+        return self.known and self.wanted(request, None, workers) > request.memory.work_limit
 
     def begin(self, worker: WorkerProcess, now: float) -> None:
         """The first call of `worker` is computed now, or its next piece is."""
@@ -63,6 +70,7 @@ class Appetite:
             fresh = worker.memory.fresh
             request.took_bytes, grown_bytes = worker.memory.took(made.peak_bytes, made.held_bytes)
             self.growth.learn(grown_bytes, fresh=fresh)
+            self._work.learn(max(1, request.read_bytes), request.took_bytes)
 
     def leaks(self, worker: WorkerProcess, workers: int, *, calls: int = 0) -> bool:
         """Whether `worker`, one of so many, keeps too much for itself, or will after so many calls more."""

@@ -39,7 +39,9 @@ class ProcessCaller:
 
     def call(self, batch: pa.RecordBatch, work_bytes: int = 0, *, alone: bool = False) -> ProcessCall:
         stage = self.stage
-        request = self.pool.request(batch.num_rows, stage.batch_bytes, stage.memory, work_bytes, alone=alone)
+        request = self.pool.request(
+            batch.num_rows, stage.batch_bytes, stage.memory, work_bytes, batch.nbytes, alone=alone
+        )
         made = ProcessCall(self, request, batch)
         self.calls.add(made)
         return made
@@ -95,8 +97,7 @@ class ProcessCall:
     async def _reply(self) -> Reply:
         stage, timeout_s = self.caller.stage, self.caller.pool.function.timeout_s
         while (wanted := await self._turn()) is not None:
-            self.request.lend(await stage.memory.work(wanted))
-            self.caller.pool.go()
+            self.caller.pool.lend(self.request, await stage.memory.work(wanted))
         with stage.working():
             return await (self.request.reply() if timeout_s is None else self._reply_within(timeout_s))
 

@@ -28,7 +28,7 @@ from brim.io.workers.request import Request
 from brim.io.workers.roster import Roster
 from brim.io.workers.segments import Segments
 from brim.io.workers.telling import Telling
-from brim.operators.protocol import Clock, Memory
+from brim.operators.protocol import Clock, Loan, Memory
 from brim.operators.user_functions.user_function import UserFunction
 
 ABANDONED_S = 5.0  # what a call nobody waits for may still take before its worker is ended
@@ -123,11 +123,11 @@ class Pool:
         self.go()
 
     def request(
-        self, rows: int, piece_bytes: int, memory: Memory, work_bytes: int = 0, *, alone: bool = False
+        self, rows: int, piece_bytes: int, memory: Memory, work_bytes: int, read_bytes: int, *, alone: bool = False
     ) -> Request:
         """A place in the line for a call of `rows` rows; it begins once its payload is there and `go` is said."""
         self._numbers += 1
-        request = Request(self._numbers, rows, piece_bytes, memory, work_bytes, alone)
+        request = Request(self._numbers, rows, piece_bytes, memory, work_bytes, alone, read_bytes)
         self.waiting.append(request)
         return request
 
@@ -160,6 +160,16 @@ class Pool:
             if request.loan is None and not worker.calls:
                 request.want(wanted)
         return request.loan is not None or not wanted
+
+    def lend(self, request: Request, loan: Loan) -> None:
+        """`loan` is what `request` waited for.
+
+        Only the head of the line may keep one: what lies behind it would never begin, nor the head without that loan.
+        """
+        request.lend(loan)
+        if request in self.waiting and request is not self.waiting[0]:
+            request.repay()
+        self.go()
 
     def ask_next(self, request: Request) -> None:
         """Let the worker of `request` make its next piece."""
@@ -224,7 +234,9 @@ class Pool:
         wait_s = self._appetite.alone_for(self.clock.now()) if any(worker.calls for worker in self.workers) else 0.0
         if wait_s:
             self._go_in(wait_s)
-        elif (worker := self._roster.free(request)) is not None:
+            return None
+        request.large = self._appetite.is_large(request, self.running_size)
+        if (worker := self._roster.free(request)) is not None:
             return worker
         self._start_more(request)
         return None
@@ -319,4 +331,11 @@ class Pool:
             calls.pop(0).answer(self._appetite.exceeded(worker) if worker.starved_bytes else died)
         for call in calls:
             call.repay()
-        self.waiting.extendleft(call for call in reversed(calls) if not call.abandoned)
+        if back := [call for call in calls if not call.abandoned]:
+            self._put_back(back)
+
+    def _put_back(self, calls: list[Request]) -> None:
+        """Let `calls` be the first in the line again; who was its head has to wait, and may keep no loan."""
+        for request in self.waiting:
+            request.repay()
+        self.waiting.extendleft(reversed(calls))

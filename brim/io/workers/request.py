@@ -21,8 +21,10 @@ class Request:
     """What the pool and the caller know of one call.
 
     `payload` is there once the batch is written, and kept until the last reply, so that the call can be sent to
-    another worker if the one that has it dies before it begins. `work_bytes` is what the call should take beside its
-    input and output, and `memory` lends that; an `alone` call begins when no other is under way.
+    another worker if the one that has it dies before it begins. `read_bytes` is what its input weighs, `work_bytes`
+    what it should take beside that and its output, as far as was known when it was made; `memory` lends that.
+    An `alone` call begins when no other is under way, and no worker is left beside its own; a `large` one waits for the
+    others too, whose workers stay.
     """
 
     number: int
@@ -31,6 +33,8 @@ class Request:
     memory: Memory
     work_bytes: int = 0
     alone: bool = False
+    read_bytes: int = 0
+    large: bool = False
     payload: Payload | Segment | None = None
     begun: bool = False
     moved_at: float = 0.0
@@ -63,8 +67,9 @@ class Request:
         return None if self.begun else wanted
 
     def lend(self, loan: Loan) -> None:
-        """`loan` is for what the call takes, until `repay`."""
-        self.loan = loan
+        """`loan` is for what the call takes, until `repay`; it has not more than one."""
+        self.repay()
+        self.loan, self._wanted = loan, None
         if self.abandoned:
             self.repay()
 

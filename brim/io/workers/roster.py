@@ -33,7 +33,8 @@ class Roster:
     def free(self, request: Request) -> WorkerProcess | None:
         """The worker that `request` goes to; None while it has to wait for one."""
         busy = [worker for worker in self.workers if worker.calls]
-        if busy and (request.alone or any(call.alone for worker in busy for call in worker.calls)):
+        under_way = [call for worker in busy for call in worker.calls]
+        if any(call.alone or call.large for call in (request, *under_way)) and under_way:
             return None
         ready = [worker for worker in self.workers if worker.ready and not worker.end_reason and not worker.retiring]
         if idle := [worker for worker in ready if not worker.calls]:
