@@ -16,6 +16,7 @@ RECENT_CALLS = 8
 FORGET = 0.9
 LEAST_SPREAD = 2.0
 FIXED_SHARE = 4
+STALE_CALLS = 64  # after so many calls of other sizes one is forgotten: functions do not take the same for ever
 
 
 class WorkEstimate(Protocol):
@@ -70,12 +71,17 @@ class FixedAndRatio:
     fixed: float = 0.0
     ratio: float = 0.0
     _seen: dict[int, tuple[int, float]] = field(default_factory=dict)
+    _seen_at: dict[int, int] = field(default_factory=dict)
+    _calls: int = 0
 
     def learn(self, read_bytes: int, work_bytes: int) -> None:
         """Take note of a call; an earlier one of its size is forgotten slowly where it took more."""
         size = read_bytes.bit_length()
         _, before = self._seen.get(size, (0, 0.0))
         self._seen[size] = (read_bytes, max(work_bytes, FORGET * before))
+        self._calls, self._seen_at[size] = self._calls + 1, self._calls + 1
+        for other in [other for other, call in self._seen_at.items() if self._calls - call > STALE_CALLS]:
+            del self._seen[other], self._seen_at[other]
         self._fit()
 
     def bytes_for(self, read_bytes: int) -> int:

@@ -4,7 +4,8 @@
 
 - *base*: worker processes with what they have constructed, and the modules a plan imports.
 - *pad*: what no ledger sees: fragmentation, Python objects, sockets.
-- *floors*: one batch an edge, one in the consumer's hand, and what each stage says it holds. At most half of the share.
+- *floors*: one batch an edge, one in the consumer's hand, and what each stage says it holds. At most half of the share;
+  batches grow no further than a quarter where there are workers, whose calls borrow of the pool.
 - *oversize*: what single rows larger than a batch may take beyond it, one after another. A quarter of the ledger, and
   at least what a stage is known to need (`reserve_bytes`: a large page of a file), or the plan is refused.
 """
@@ -22,6 +23,7 @@ from brim.sizes import KIB, MIB
 PAD_MIN = 24 * MIB
 PAD_SHARE = 10
 OVERSIZE_SHARE = 4
+FLOORS_SHARE, FLOORS_SHARE_WITH_WORKERS = 2, 4
 STEP = 16 * KIB
 MARGIN = MIB
 
@@ -53,10 +55,11 @@ def allot(
     ledger = memory - base - pad
     oversize = max(0, ledger // OVERSIZE_SHARE)
     share = ledger // runs
-    unit = _floor_unit(operators, share, batch_bytes)
+    most = share // (FLOORS_SHARE_WITH_WORKERS if base else FLOORS_SHARE)
+    unit = _floor_unit(operators, most, batch_bytes)
     floors = floors_of(operators, unit)
     reserve, reason = _reserve(operators)
-    if floors > share // 2 or oversize < reserve:
+    if floors > share // FLOORS_SHARE or oversize < reserve:
         needed = _needed(max(2 * floors * runs, OVERSIZE_SHARE * reserve), base)
         raise BudgetTooSmall(needed, memory, remedy, reason if oversize < reserve else "")
     return Allotment(
@@ -72,14 +75,14 @@ def allot(
     )
 
 
-def _floor_unit(operators: Sequence[Operator], share: int, batch_bytes: int | None) -> int:
-    """The largest floor of a batch that keeps the floors within half of the share; the smallest when none does."""
+def _floor_unit(operators: Sequence[Operator], most: int, batch_bytes: int | None) -> int:
+    """The largest floor of a batch that keeps the floors within `most`; the smallest when none does."""
     if batch_bytes is not None:
         return 2 * batch_bytes
     low, high = BATCH_BYTES_MIN // STEP, BATCH_BYTES_MAX // STEP
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if floors_of(operators, middle * STEP) <= share // 2 else (low, middle - 1)
+        low, high = (middle, high) if floors_of(operators, middle * STEP) <= most else (low, middle - 1)
     return low * STEP
 
 
