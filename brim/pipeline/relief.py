@@ -5,6 +5,7 @@ So a host that is busy in threads does not keep it from acting.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import anyio
@@ -36,3 +37,6 @@ class Relief:
 
     def restore_workers(self) -> None:
         self.pools.restore()
+
+    def held_workers(self) -> AbstractContextManager[None]:
+        return self.pools.held()

@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 
 import anyio
@@ -37,10 +37,14 @@ class TreeBytes:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """`ring` is called with what the tree holds, in the loop, whenever that is seen to be `tree_bytes` or more."""
+    """`ring` is called with what the tree holds, in the loop, whenever that is seen to be `tree_bytes` or more.
+
+    While it grows it is `held` meanwhile: a busy machine takes milliseconds to come to the loop.
+    """
 
     tree_bytes: int
     ring: Callable[[int], object]
+    held: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def is_due(self, before: int, now: int) -> bool:
         """Whether the tree is too large, or near that and will be at the next peek if it goes on as since the last.
@@ -101,7 +105,8 @@ class TreeLooks:
                 return 0
             self._before, self._last = self._last, reading()
         if alarm is not None and alarm.is_due(self._before, self._last):
-            with suppress(RuntimeError):  # the loop has ended without waiting
+            held = alarm.held() if self._last - self._before >= GROWING else nullcontext()
+            with held, suppress(RuntimeError):  # the loop has ended without waiting
                 anyio.from_thread.run_sync(alarm.ring, self._last)
         return self._last
 

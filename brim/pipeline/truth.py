@@ -12,6 +12,7 @@ Ten times a second, fifty times from 85 % on. Whatever it finds, floors remain, 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -59,6 +60,9 @@ class Actions(Protocol):
         """End the worker that holds most beyond what it was lent, if that is as much as `least_bytes`."""
 
     def restore_workers(self) -> None: ...
+
+    def held_workers(self) -> AbstractContextManager[None]:
+        """Let no worker go on computing during the block. From any thread."""
 
 
 @dataclass(eq=False, slots=True)
@@ -114,7 +118,8 @@ class Truth:
     def _alarm(self) -> Alarm:
         """What is told at once, and not at the next look: a worker may take all memory meanwhile."""
         start = self.start + self.kept()
-        return Alarm(start + self.memory * ALARM_PERCENT // 100, lambda tree: self._alarmed(tree - start))
+        alarmed = lambda tree: self._alarmed(tree - start)  # noqa: E731
+        return Alarm(start + self.memory * ALARM_PERCENT // 100, alarmed, self.actions.held_workers)
 
     def _alarmed(self, growth: int) -> None:
         """End a worker that holds far more than it was lent, or more at all where memory is nearly gone."""

@@ -6,7 +6,7 @@ import asyncio
 import mmap
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -58,6 +58,26 @@ def test_the_alarm_rings_in_the_loop_while_the_tree_is_too_large():
     rung, loop = asyncio.run(main())
     assert set(rung) == {loop}
     assert len(rung) > 0.2 / PEEK_S, "near the alarm it peeks more often"
+
+
+@pytest.mark.parametrize(("before", "held"), [(100 * MIB, ["held", "rung", "let go"]), (199 * MIB, ["rung"])])
+def test_what_grows_is_held_until_the_loop_has_heard_the_alarm(before, held):
+    events = []
+
+    @contextmanager
+    def hold():
+        events.append("held")
+        yield
+        events.append("let go")
+
+    async def main():
+        looks, alarm = TreeLooks(), Alarm(200 * MIB, lambda _: events.append("rung"), hold)
+        await anyio.to_thread.run_sync(looks._read, lambda: before, None)
+        await anyio.to_thread.run_sync(looks._read, lambda: 200 * MIB, alarm)
+        looks.close()
+
+    asyncio.run(main())
+    assert events == held
 
 
 def test_a_look_that_is_wanted_soon_ends_at_once():

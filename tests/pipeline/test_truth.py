@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import anyio
@@ -61,6 +62,11 @@ class Scripted:
         if self.asked and self.asked[-1][1] != "restore":
             self.asked.append((self._now(), "restore"))
 
+    @contextmanager
+    def held_workers(self):
+        self.asked.append((self._now(), "hold"))
+        yield
+
     def _now(self):
         return round(asyncio.get_running_loop().time(), 3)
 
@@ -117,6 +123,9 @@ def test_a_worker_far_beyond_its_loan_is_ended_early_and_any_when_memory_is_near
         scripted.busy, scripted.kept = True, 3 * MIB
         await anyio.sleep(0.35)
         for percent in (89, 96):
+            with scripted.alarm.held():
+                pass
+            assert scripted.asked.pop()[1] == "hold"
             scripted.alarm.ring(START + scripted.kept + percent * MEMORY // 100)
         assert [least for _, least in scripted.asked] == [MEMORY // 4, 8 * MIB]
 

@@ -8,8 +8,8 @@ are ended and waited for.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -183,6 +183,18 @@ class WorkerPools:
         if over and max(over.values()) >= least_bytes:
             pool, worker = max(over, key=lambda key: over[key])
             pool.starve(worker, held[pool, worker])
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Stop the processes that have calls during the block. From any thread: the loop may be late."""
+        workers = [worker for pool in tuple(self.pools) for worker in tuple(pool.workers) if worker.calls]
+        for worker in workers:
+            worker.stop()
+        try:
+            yield
+        finally:
+            for worker in workers:
+                worker.go_on()
 
     def restore(self) -> None:
         """Let there be as many as before."""

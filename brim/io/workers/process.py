@@ -174,6 +174,17 @@ class WorkerProcess:
         if self._process is not None:
             self._process.signal(signal.SIGKILL)
 
+    def stop(self) -> None:
+        """Let it stand still until `go_on`. From any thread."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None:
+            self._process.signal(number)
+
     async def end(self) -> int | None:
         """Hang up, wait for it, insist; its exit code. Call it shielded from cancellation."""
         self.channel.close()

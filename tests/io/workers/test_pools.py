@@ -110,6 +110,35 @@ def test_concurrency_is_exact_in_processes():
     assert most == 2
 
 
+def test_workers_that_are_held_stand_still_and_finish_when_they_are_let_go(tmp_path):
+    def waiting(values):
+        (tmp_path / "begun").touch()
+        while not (tmp_path / "go on").exists():
+            time.sleep(0.001)
+        return values
+
+    async def until(true):
+        with anyio.fail_after(10):
+            while not true():
+                await anyio.sleep(0.001)
+
+    async def main(pools, stage):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(drive_into, made := [], stage)
+            await until((tmp_path / "begun").exists)
+            (fact,) = pools.facts
+            with pools.held():
+                (tmp_path / "go on").touch()
+                await until(lambda: psutil.Process(fact.pid).status() == psutil.STATUS_STOPPED)
+                assert made == []
+        return made
+
+    async def drive_into(made, stage):
+        made.append((await drive(arrays(waiting), [ids(0, 3)], stage=stage)).table()["made"].to_pylist())
+
+    assert with_pools(main) == [[0, 1, 2]]
+
+
 def memory_seen(values):
     """Bytes Arrow has allocated in the worker while it holds its input, and whether that is mapped."""
     address = values.buffers()[2].address

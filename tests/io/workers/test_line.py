@@ -1,0 +1,127 @@
+"""The line of calls before the workers of a pool, and what is lent to those in it; workers that have not begun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
+from anyio.abc import TaskGroup
+from kit import FakeMemory, LoopClock
+from virtual_loop import run_virtual
+from worker_kit import function, unbegun
+
+from brim.errors import WorkerDied
+from brim.io.workers.devices import Devices
+from brim.io.workers.lives import Household
+from brim.io.workers.messages import Made
+from brim.io.workers.payload import Payload
+from brim.io.workers.pool import Pool
+from brim.io.workers.process import WorkerProcess
+from brim.io.workers.request import Request
+from brim.io.workers.template import Template
+from brim.sizes import GIB, MIB
+
+DIED = WorkerDied("f", -9, 10)
+
+
+@contextmanager
+def pool_of(tasks: TaskGroup, workers: int) -> Iterator[tuple[Pool, list[WorkerProcess]]]:
+    household = Household(None, GIB, LoopClock(), tasks, Devices(0), Template(forks=False))
+    pool = Pool(function(), b"", workers, household)
+    with unbegun(workers) as there:
+        pool.workers.extend(there)
+        yield pool, there
+        for request in (*pool.waiting, *(call for worker in there for call in worker.calls)):
+            request.abandon()
+
+
+def known(pool: Pool, worker: WorkerProcess, took: int, read: int = 1000) -> None:
+    """Let `worker` have answered a call that took so much."""
+    asked = Request(0, 10, 1000, FakeMemory(), read_bytes=read)
+    pool._appetite.learn(worker, asked, Made(0, True, 0.1, worker.memory.held_bytes + took, worker.memory.held_bytes))
+
+
+def called(pool: Pool, memory: FakeMemory, read: int = 1000) -> Request:
+    """A call in the line, as one makes it that knows nothing yet of what it takes."""
+    request = pool.request(10, 1000, memory, 0, read)
+    request.payload, request.written = Payload.create(None), True
+    pool.go()
+    return request
+
+
+def in_a_loop(test):
+    """Run `test` where there is a clock, and tasks that end with it."""
+
+    async def main():
+        async with anyio.create_task_group() as tasks:
+            test(tasks)
+            tasks.cancel_scope.cancel()
+
+    return lambda: run_virtual(main)
+
+
+@in_a_loop
+def test_a_call_that_was_made_before_anything_was_known_borrows_what_is_known_when_it_begins(tasks):
+    with pool_of(tasks, 1) as (pool, (worker,)):
+        memory = FakeMemory()
+        first, second = called(pool, memory), called(pool, memory)
+        assert (first.begun, second.begun) == (True, False)
+        first.repay()
+        known(pool, worker, 40 * MIB)
+        worker.calls.remove(first)
+        pool.go()
+        assert second.begun
+        assert second.loan.size == 40 * MIB
+
+
+@in_a_loop
+def test_what_goes_back_to_the_head_of_the_line_finds_no_loan_behind_it(tasks):
+    with pool_of(tasks, 1) as (pool, (worker,)):
+        memory = FakeMemory()
+        known(pool, worker, MIB)
+        pool._roster.took(0.0)  # calls are short: one is sent ahead
+        running, ahead, behind = (called(pool, memory) for _ in range(3))
+        assert (list(worker.calls), list(pool.waiting)) == ([running, ahead], [behind])
+        pool.lend(behind, memory.try_work(MIB))
+        assert memory.lent == 3 * MIB
+        worker.end_reason = "died"
+        pool.lost(worker, DIED)
+        assert list(pool.waiting) == [ahead, behind]
+        assert memory.lent == 0, "or the head might wait for ever for what is lent behind it"
+
+
+@in_a_loop
+def test_a_loan_that_comes_when_another_call_is_the_head_goes_back(tasks):
+    with pool_of(tasks, 1) as (pool, (worker,)):
+        memory = FakeMemory()
+        worker.retiring = True
+        head, behind = called(pool, memory), called(pool, memory)
+        pool.lend(behind, memory.try_work(MIB))
+        assert (behind.loan, memory.lent) == (None, 0)
+        for size in (MIB, 2 * MIB):
+            pool.lend(head, memory.try_work(size))
+        assert memory.lent == head.loan.size == 2 * MIB, "it has not more than one"
+
+
+@in_a_loop
+def test_what_takes_more_than_can_be_lent_is_called_alone_and_ends_no_other_worker(tasks):
+    with pool_of(tasks, 2) as (pool, workers):
+        memory = FakeMemory(work_limit=10 * MIB)
+        known(pool, workers[0], 30 * MIB)
+        first, second = called(pool, memory), called(pool, memory)
+        assert (first.begun, second.begun) == (True, False)
+        workers[0].calls.remove(first)
+        pool.go()
+        assert second.begun
+        assert not any(worker.end_reason for worker in workers)
+
+
+@in_a_loop
+def test_a_small_call_waits_for_the_end_of_a_large_one_too(tasks):
+    with pool_of(tasks, 2) as (pool, workers):
+        memory = FakeMemory(work_limit=10 * MIB)
+        for read, took in ((1000, MIB), (100_000, 30 * MIB)):
+            known(pool, workers[0], took, read)
+        large, small = called(pool, memory, 100_000), called(pool, memory, 1000)
+        assert (large.begun, small.begun) == (True, False)
