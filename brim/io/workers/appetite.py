@@ -22,6 +22,7 @@ ALONE_S = 0.2  # a call that takes longer is not waited for by others, though no
 LEAST_SHARE = 2  # of the work that can be lent, for a call of which nothing is known
 LEAK_SHARE = 8  # what workers may keep for themselves before they are recycled, of the engine's memory
 LEAK_LEAST = 16 * MIB
+PAYS_AFTER = 20  # times what a start takes a worker has to work, or recycling it does not pay
 
 
 @dataclass(eq=False, slots=True)
@@ -34,6 +35,7 @@ class Appetite:
     growth: Growth = field(default_factory=Growth)
     _work: FixedAndRatio = field(default_factory=FixedAndRatio)
     _first_at: float | None = None
+    _leak_factor: int = 1
 
     def alone_for(self, now: float) -> float:
         """Seconds for which no second call begins."""
@@ -74,8 +76,16 @@ class Appetite:
 
     def leaks(self, worker: WorkerProcess, workers: int, *, calls: int = 0) -> bool:
         """Whether `worker`, one of so many, keeps too much for itself, or will after so many calls more."""
-        limit = max(LEAK_LEAST, self.memory // LEAK_SHARE // workers)
+        limit = self._leak_factor * max(LEAK_LEAST, self.memory // LEAK_SHARE // workers)
         return worker.memory.leaked_bytes + calls * self.growth.of(fresh=False) > limit
+
+    def recycled_for_leaking(self, worker: WorkerProcess) -> None:
+        """Let workers keep twice as much from now on if that of `worker` came too soon after its start.
+
+        What grows to some size and stays there, as the arena of a model, is no leak, and is built again each time.
+        """
+        if worker.facts.busy_s < PAYS_AFTER * worker.facts.start_s:
+            self._leak_factor = 2
 
     def exceeded(self, worker: WorkerProcess) -> UdfMemoryExceeded:
         """What the call of a worker that was ended for its memory has come to."""

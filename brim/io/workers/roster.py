@@ -64,6 +64,7 @@ class Roster:
         """Let `worker` get no further call if it keeps too much; one at a time."""
         if self.appetite.leaks(worker, self.size) and not any(other.retiring for other in self.workers):
             worker.retiring = True
+            self.appetite.recycled_for_leaking(worker)
 
     def of(self, request: Request) -> WorkerProcess | None:
         """The worker that has `request`."""

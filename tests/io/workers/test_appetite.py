@@ -7,7 +7,7 @@ from kit import FakeMemory
 from worker_kit import function, request, unbegun
 
 from brim.errors import UdfMemoryExceeded
-from brim.io.workers.appetite import ALONE_S, LEAK_LEAST, LEAK_SHARE, Appetite
+from brim.io.workers.appetite import ALONE_S, LEAK_LEAST, LEAK_SHARE, PAYS_AFTER, Appetite
 from brim.io.workers.messages import Made
 from brim.sizes import GIB, MIB
 
@@ -109,3 +109,17 @@ def test_what_a_starved_call_is_told_names_what_was_held_and_lent_and_what_would
     assert "20.0 MiB of them before" in error.reason
     assert "was lent 30.0 MiB" in error.reason
     assert "give the engine more memory, 191.0 MiB or so" in error.reason
+
+
+@pytest.mark.parametrize(("busy_s", "keeps"), [(PAYS_AFTER * 0.5 - 0.1, True), (PAYS_AFTER * 0.5, False)])
+def test_where_recycling_comes_so_soon_that_it_does_not_pay_workers_may_keep_twice_as_much(busy_s, keeps):
+    appetite = Appetite(function(), GIB)
+    with unbegun(1) as (worker,):
+        learned(appetite, worker, (10, 10), (10, GIB // LEAK_SHARE + 20))
+        assert appetite.leaks(worker, 1)
+        worker.facts.start_s, worker.facts.busy_s = 0.5, busy_s
+        for _ in range(3):
+            appetite.recycled_for_leaking(worker)
+        assert appetite.leaks(worker, 1) is not keeps
+        learned(appetite, worker, (10, 2 * GIB // LEAK_SHARE + 20))
+        assert appetite.leaks(worker, 1), "and no more than that"
