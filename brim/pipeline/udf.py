@@ -97,7 +97,7 @@ def udf(
     """Make a function of Arrow arrays, or a class with such a `__call__`, a column function.
 
     With `on_error` other than ``"raise"`` a function may see a row again: a batch that fails is split until the row
-    is found, so that one bad row never costs its neighbours.
+    is found, so that one bad row never costs its neighbours. So may any function whose worker process dies.
 
     Args:
         function: what is decorated, when `udf` is called rather than used as a decorator.
@@ -105,11 +105,13 @@ def udf(
         batch_size: the most rows of a call; brim goes below it when memory asks.
         concurrency: batches under way at once; by default as many as the engine has processes or threads.
         backend: ``"process"`` (for `def` and classes), ``"thread"``, ``"async"`` (for `async def`).
-        memory: what a worker needs for one call, as in ``"1GiB"``; kept with the function, not used yet.
+        memory: what a call takes in its worker process, as in ``"1GiB"``; it is reserved with each worker, so that
+            there are as many as fit with it, and calls borrow only what they turn out to take beyond it.
         gpus: devices of a worker, set as CUDA_VISIBLE_DEVICES; a fraction shares one.
-        on_error: ``"raise"`` ends the run, ``"null"`` makes the row's value null, ``"drop"`` leaves the row out.
-        dead_letter: a folder for the rows that failed, with error and traceback, in Parquet.
-        retries: further attempts of a call that raised, after growing waits.
+        on_error: ``"raise"`` ends the run, ``"null"`` makes the row's value null, ``"drop"`` leaves the row out. A row
+            that kills its worker, or lacks memory, is looked for first, whatever this says.
+        dead_letter: a folder for the rows that failed, with error, traceback and signal, in Parquet.
+        retries: further attempts of a call that raised, took too long or took its worker with it, after growing waits.
         timeout_s: seconds a call may take; its worker is ended and replaced then.
         rate_limit: calls begun a second: a number, ``"10/s"``, ``"600/min"``.
 

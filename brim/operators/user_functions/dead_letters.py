@@ -14,7 +14,7 @@ class Letters(Protocol):
     """Takes the failed rows of one run of one stage."""
 
     async def keep(self, rows: pa.RecordBatch) -> None:
-        """Keep `rows`: the input's columns, then the error and its traceback as text."""
+        """Keep `rows`: the input's columns, then the error, its traceback and the signal of a death, as text."""
 
 
 class DeadLetters(Protocol):

@@ -5,8 +5,8 @@ Output   the columns of `schema`, of which `output` is what the function returne
 Order    kept
 Holds    what is gathered, the batch just read, and for each call under way its arguments once more and its output; the
          second and further calls on loan
-Fails    with UdfError, UdfContractError, UdfTimeout or WorkerDied; where `on_error` is not "raise" a failing batch is
-         halved until the row is found, so the function may see a row again
+Fails    with UdfError and its kinds, or WorkerDied; where `on_error` is not "raise", or where the worker dies or lacks
+         memory, a failing batch is halved until the row is found, so the function may see a row again
 """
 
 from __future__ import annotations

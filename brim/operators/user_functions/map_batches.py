@@ -6,8 +6,8 @@ Order    kept
 Holds    what is gathered, the batch just read, and for each call under way its input once more and one piece; the
          second and further calls on loan. Where a call may be made again (`retries`, `on_error="drop"`) its pieces are
          kept until it has ended, because what was sent cannot be taken back
-Fails    with UdfError, UdfContractError, UdfTimeout or WorkerDied; with `on_error="drop"` a failing batch is halved
-         until the row is found and left out, so the function may see a row again
+Fails    with UdfError and its kinds, or WorkerDied; with `on_error="drop"`, or where the worker dies or lacks memory
+         before a piece was sent, a failing batch is halved until the row is found, so the function may see a row again
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ Output   the columns of `schema`, of which `output` is what the function returne
 Order    kept
 Holds    the batch just read, and for each call under way its arguments once more and its output; the second and
          further calls on loan
-Fails    with UdfError, UdfContractError, UdfTimeout or WorkerDied; where `on_error` is not "raise" a row that fails
-         costs only itself, unless it takes its worker with it, when the rows called with it may be called again
+Fails    with UdfError and its kinds, or WorkerDied; where `on_error` is not "raise" a row that fails costs only itself,
+         unless it takes its worker with it, when the rows called with it may be called again
 """
 
 from __future__ import annotations

@@ -37,11 +37,11 @@ class UserFunction:
         backend: where it runs: in worker processes, in a thread, on the event loop.
         batch_size: the most rows of a call, None for as many as memory allows.
         concurrency: calls under way at once, rows where `kind` is ``"row"``; None lets the engine decide.
-        memory: bytes a worker needs for one call, where the user knows.
+        memory: bytes a call takes in its worker, where the user knows; reserved with each worker.
         gpus: devices of a worker; a fraction shares one.
         on_error: what becomes of a row whose call fails.
-        dead_letter: the folder in which failed rows are kept, with error and traceback.
-        retries: further attempts of a call that raised.
+        dead_letter: the folder in which failed rows are kept, with error, traceback and signal.
+        retries: further attempts of a call that failed.
         timeout_s: seconds a call may take.
         rate_limit: calls begun a second, over all workers.
     """
