@@ -127,3 +127,29 @@ def test_a_jump_is_told_once_and_growing_again_too():
     assert "more a call" in told[-1].reason
     assert told[-1].rows > 50_000
     assert len(told) < 20, "a line for each factor of two, not for each batch"
+
+
+@given(st.integers(1, 10**9), st.floats(0.01, 100), st.integers(0, 10**9), st.integers(0, 10**6))
+def test_the_first_cut_is_told_where_work_makes_it_half_of_what_the_output_would_allow(target, ratio, limit, work):
+    inflation = Inflation(target, work_limit=limit)
+    assert inflation.resized() is None, "nothing is known"
+    inflation.learn(1_000_000, int(ratio * 1_000_000), rows=1_000, work_bytes=work)
+    plain = max(1, int(target / max(1.0, inflation.estimate)))
+    told = inflation.resized()
+    assert (told is not None) == (inflation.input_bytes * 2 <= plain)
+    if told is not None:
+        assert told.rows == max(1, inflation.input_bytes // 1_000)
+        assert told.reason.startswith("less a call")
+        assert f"takes {inflation.work_estimate:.3g}" in told.reason
+    assert inflation.resized() is None, "once"
+
+
+def test_what_was_told_last_is_what_the_next_cut_is_compared_with():
+    inflation = Inflation(1_000_000)
+    inflation.learn(1_000_000, 1_000_000, rows=1_000)
+    assert inflation.resized() is None, "nothing has changed"
+    told = []
+    for _ in range(4):
+        inflation.halve()
+        told.append(inflation.resized())
+    assert [fact.rows for fact in told] == [500, 250, 125, 62]

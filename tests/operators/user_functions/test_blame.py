@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brim.operators.user_functions.blame import DEATHS_ALONE, Blame
+from brim.operators.user_functions.blame import DEATHS_ALONE, TRIES_FOR_MEMORY, Blame
 
 BATCHES = st.integers(0, 200).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.integers(0, max(0, n - 1)))))
 ONE_OF_MANY = st.integers(1, 5000).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n - 1)))
@@ -65,3 +65,67 @@ def test_a_row_that_starves_alone_is_called_once_more():
     assert blame.starved(ValueError())
     assert not blame.starving
     assert blame.part is None
+
+
+@given(BATCHES)
+def test_many_rows_that_kill_cost_no_more_deaths_each_than_one(case):
+    rows, bad = case
+    bad = {row for row in bad if row < rows}
+    _, _, deaths = find(rows, bad, "died")
+    assert deaths <= len(bad) * (2 * math.log2(max(1, rows)) + 3)
+    assert deaths >= len(bad) * DEATHS_ALONE
+
+
+ENDS = st.sampled_from(["failed", "died", "starved"])
+KINDS = st.integers(1, 120).flatmap(
+    lambda n: st.tuples(st.just(n), st.dictionaries(st.integers(0, n - 1), ENDS), st.lists(st.booleans(), max_size=60))
+)
+
+
+@given(KINDS)
+def test_each_row_is_answered_once_whatever_its_neighbours_do_and_workers_die_of_something_else(case):
+    """A call ends as the first of its bad rows does, unless its worker dies by chance before."""
+    rows, bad, chance = case
+    blame, alone, answered = Blame(rows), {}, []
+    while (part := blame.part) is not None:
+        found = next((bad[row] for row in range(*part) if row in bad), None)
+        how = "died" if chance and chance.pop() else found
+        if how is None:
+            blame.succeeded(list(range(*part)))
+            answered += range(*part)
+            continue
+        if part[1] - part[0] == 1:
+            alone.setdefault(part[0], []).append(how)
+        blamed = getattr(blame, how)(ValueError(how))
+        assert blamed == (blame.part != part and part[1] - part[0] == 1)
+        answered += range(*part) if blamed else ()
+    assert answered == list(range(rows)), "in order, none lost, none twice"
+    assert [row for _, result in blame.done for row in result] == [
+        row for row in answered if row not in dict(blame.blamed)
+    ]
+    for row, reason in blame.blamed:
+        ends = alone[row]
+        assert str(reason) == ends[-1]
+        assert "failed" in ends or len(ends) >= {"died": DEATHS_ALONE, "starved": TRIES_FOR_MEMORY}[ends[-1]]
+    assert set(bad) <= {row for row, _ in blame.blamed}, "who is bad is blamed"
+
+
+def test_a_good_row_is_blamed_for_nothing_but_deaths_that_met_it_alone():
+    """It is what cannot be told apart: three workers that die of something else with the same row in hand."""
+    for deaths in range(DEATHS_ALONE + 1):
+        blame = Blame(1)
+        for _ in range(deaths):
+            blame.died(ValueError())
+        assert (blame.part is None) == (deaths == DEATHS_ALONE)
+
+
+def test_a_part_that_starves_is_halved_before_it_gets_all_there_is():
+    blame = Blame(4)
+    assert not blame.starved(ValueError())
+    assert (blame.part, blame.starving) == ((0, 2), False)
+    blame.succeeded("made")
+    blame.starved(ValueError())
+    blame.starved(ValueError())
+    assert (blame.part, blame.starving) == ((2, 3), True)
+    blame.succeeded("made too")
+    assert (blame.part, blame.starving) == ((3, 4), False), "the next row begins anew"
