@@ -27,6 +27,8 @@ from hungry import (
     leaking,
     leaking_batches,
     many_small,
+    model_in_call,
+    model_too_large,
     some_hungry,
     thrice,
     yielding,
@@ -36,6 +38,7 @@ from tree_watch import tree_watched
 import brim
 from brim import col
 from brim.errors import StageFailed, UdfMemoryExceeded
+from brim.io.workers.restarts import MOST_DEATHS
 from brim.sizes import MIB
 
 SCHEMA = pa.schema([(ID, pa.int64()), ("made", pa.int64())])
@@ -135,6 +138,22 @@ def test_what_is_loaded_in_the_first_call_is_no_leak():
     assert (outcome.times("recycled"), outcome.times("killed")) == (0, 0)
 
 
+def test_a_model_that_is_loaded_in_the_first_call_and_fits_once_is_loaded_by_one_worker():
+    outcome = ran(mapped(model_in_call, 40_000, batch_size=1000), 256 * MIB)
+    check_whole(outcome, 40_000)
+    assert outcome.workers <= 2
+    assert outcome.times("killed") <= 1
+
+
+def test_a_model_that_cannot_fit_is_said_to_be_loaded_in_the_first_call():
+    outcome = ran(mapped(model_too_large, 20_000, batch_size=1000), 256 * MIB)
+    assert isinstance(outcome.error, UdfMemoryExceeded)
+    assert "in its first call" in outcome.error.reason
+    assert "load what it keeps in `__init__`" in outcome.error.reason
+    assert outcome.error.peak_bytes > 100 * MIB
+    assert outcome.times("killed") <= 12, "of 20 batches, no row of which fits"
+
+
 def test_what_takes_the_same_whatever_it_gets_keeps_its_batches():
     outcome = ran(mapped(fixed, 100_000, batch_size=5000), 192 * MIB)
     check_whole(outcome, 100_000)
@@ -203,3 +222,10 @@ def test_a_leak_in_one_call_after_another_in_a_single_worker_is_let_go_between_t
     outcome = ran(mapped(leaking, 8000, batch_size=1000, concurrency=1), 192 * MIB)
     check_whole(outcome, 8000)
     assert outcome.times("recycled") + outcome.times("killed") >= 2
+
+
+def test_what_lacks_memory_at_every_row_ends_the_run_whatever_becomes_of_rows():
+    outcome = ran(mapped(many_small, 500, batch_size=1, on_error="null"), 160 * MIB)
+    assert isinstance(outcome.error, UdfMemoryExceeded)
+    assert "no more are started" in outcome.error.reason
+    assert outcome.times("killed") == MOST_DEATHS

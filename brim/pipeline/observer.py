@@ -79,12 +79,13 @@ class Observer:
             case WorkerStarted(function=function, pid=pid, base_bytes=base, start_s=start_s):
                 fields = {"function": function, "pid": pid, "base_bytes": base, "start_s": start_s}
                 self._gather("worker.start", operator_id, {}, **fields)
-            case WorkerRestarted(function=function, reason=reason, deaths=deaths, wait_s=wait_s):
-                fields = {"function": function, "cause": reason, "deaths": deaths, "wait_s": wait_s}
+            case WorkerRestarted(function=function, pid=pid, reason=reason, deaths=deaths, wait_s=wait_s):
+                fields = {"function": function, "pid": pid, "cause": reason, "deaths": deaths, "wait_s": wait_s}
                 self._gather("worker.restart", operator_id, {}, **fields)
-            case WorkerMemory(function=function, action=action, held_bytes=held, lent_bytes=lent, workers=workers):
-                fields = {"function": function, "action": action, "held_bytes": held, "lent_bytes": lent}
-                self._gather("worker.memory", operator_id, {action: 1}, **fields, workers=workers)
+            case WorkerMemory():
+                fields = {"function": fact.function, "pid": fact.pid, "action": fact.action, "workers": fact.workers}
+                sizes = {"held_bytes": fact.held_bytes, "lent_bytes": fact.lent_bytes}
+                self._gather("worker.memory", operator_id, {fact.action: 1}, **fields, **sizes)
             case WorkerOutput(function=function, pid=pid, text=text, dropped_bytes=dropped):
                 self._event("worker.output", operator_id, function=function, pid=pid, text=text, dropped_bytes=dropped)
             case WorkerEnded(function=function, pid=pid, reason=reason):

@@ -83,6 +83,7 @@ class Lives:
     def forgive(self) -> None:
         """Forget what failed before."""
         self.failed, self.restarts = None, Restarts()
+        self._oom_kills.happened()  # what was killed before was none of these workers
 
     def wait_s(self) -> float:
         """Seconds until a worker may be started."""
@@ -190,14 +191,26 @@ class Lives:
         died = WorkerDied(self.function.name, exit_code, worker.calls[0].rows if worker.calls else 0, worker.output)
         self._tell_end(worker, died)
         if self.restarts.given_up and self.failed is None and not self.closing:
-            self.failed = WorkerDied(died.function, exit_code, died.rows, died.output, deaths=self.restarts.deaths)
+            self.failed = self._given_up(worker, died)
         self.listener.lost(worker, died)
         self.household.devices.give_back(worker.devices, self.function.gpus)
         self.changed()
 
+    def _given_up(self, worker: WorkerProcess, died: WorkerDied) -> BrimError:
+        """Why no worker is started any more, `worker` having been the last that died, or took too much memory."""
+        deaths = self.restarts.deaths
+        if not worker.starved_bytes:
+            return WorkerDied(died.function, died.exit_code, died.rows, died.output, deaths=deaths)
+        error = self.roster.appetite.exceeded(worker)
+        error.reason += f"; it was the last of {deaths} workers that ended in a row: no more are started"
+        error.final = True
+        return error
+
     def _tell_end(self, worker: WorkerProcess, died: WorkerDied) -> None:
         """Count a death, and tell of it, or of the planned end."""
         wait_s = 0.0
+        if worker.end_reason == STARVED:
+            self.restarts.starved()
         if not worker.end_reason:
             wait_s = self.restarts.died(self.household.clock.now(), ready=worker.ready)
             if died.signal == "SIGKILL" and self._oom_kills.happened():

@@ -1,7 +1,8 @@
 """Restarts: when the next worker may be started after deaths, and when no more are.
 
 Deaths that nobody asked for count, in a row, until a call ends well. The first few cost no wait: workers die of many
-things, and a row that kills is found by dying. Then each waits twice as long as the one before.
+things, and a row that kills is found by dying. Then each waits twice as long as the one before. Workers that were
+ended for their memory count too, but are not waited for: that was no accident.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ class Restarts:
         wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (beyond - 1)) if beyond > 0 else 0.0
         self._not_before = now + wait_s
         return wait_s
+
+    def starved(self) -> None:
+        """A worker was ended because it took too much memory."""
+        self.deaths += 1
 
     def succeeded(self) -> None:
         """A call ended well."""

@@ -54,3 +54,13 @@ def test_finding_one_row_among_a_billion_is_within_the_budget():
         blame.died(ValueError())
         deaths += 1
     assert FREE_DEATHS < deaths < MOST_DEATHS
+
+
+def test_workers_ended_for_their_memory_count_but_are_not_waited_for():
+    restarts = Restarts()
+    for _ in range(MOST_DEATHS - 1):
+        restarts.starved()
+        assert restarts.wait_s(0.0) == 0
+    assert not restarts.given_up
+    restarts.starved()
+    assert restarts.given_up
