@@ -5,6 +5,8 @@ from __future__ import annotations
 import mmap
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -148,3 +150,80 @@ sys.stdin.readline()
         assert tree.look() - before == pytest.approx(64 * MIB, abs=16 * MIB)
         child.stdin.close()
     tree.close()
+
+
+HOLD = """
+import mmap, sys
+held = mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for _ in range(64):
+    held.write(b"1" * (1 << 20))
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+
+@contextmanager
+def _holder():
+    with subprocess.Popen([sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout.readline() == b"ready\n"
+        yield child
+        child.stdin.close()
+
+
+@contextmanager
+def _tree():
+    tree = ProcessTree()
+    try:
+        yield tree, tree.look()
+    finally:
+        tree.close()
+
+
+@linux
+def test_a_process_that_joins_counts_at_once_less_what_it_shares():
+    with _tree() as (tree, before), _holder() as child:
+        assert tree.peek() - before < 16 * MIB, "it is not known"
+        tree.join(child.pid, 16 * MIB)
+        joined = tree.peek()
+        assert joined - before == pytest.approx(64 * MIB - 16 * MIB + _rest(child.pid), abs=4 * MIB)
+        tree.join(child.pid, 16 * MIB)
+        assert tree.peek() == pytest.approx(joined, abs=MIB), "once"
+        assert tree.look() - before == pytest.approx(64 * MIB + _rest(child.pid), abs=4 * MIB)
+        assert tree.look() - before == pytest.approx(64 * MIB + _rest(child.pid), abs=4 * MIB), (
+            "a look knows for itself"
+        )
+
+
+def _rest(pid):
+    """What the child holds beside its 64 MiB, in proportion to what it shares."""
+    return _pss(pid) - 64 * MIB
+
+
+@linux
+def test_a_look_counts_who_has_joined_though_it_finds_it_for_the_first_time():
+    with _tree() as (tree, before), _holder() as child:
+        tree.join(child.pid, 0)
+        assert tree.look() - before > 60 * MIB
+
+
+@linux
+def test_who_has_joined_and_gone_counts_nothing():
+    with _tree() as (tree, before):
+        with _holder() as child:
+            tree.join(child.pid, 4 * MIB)
+        assert child.returncode == 0
+        assert tree.peek() - before < 16 * MIB
+        tree.look()
+        assert tree.look() - before == pytest.approx(0, abs=16 * MIB)
+        assert child.pid not in tree._statm
+
+
+@linux
+def test_processes_may_join_from_any_thread_while_the_tree_is_looked_at():
+    with _tree() as (tree, before), ExitStack() as stack:
+        children = [stack.enter_context(_holder()) for _ in range(3)]
+        with ThreadPoolExecutor(3) as threads:
+            joins = [threads.submit(tree.join, child.pid, 0) for child in children]
+            while not all(join.done() for join in joins):
+                tree.peek()
+        assert tree.peek() - before > 3 * 60 * MIB

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import mmap
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -11,9 +13,21 @@ from pathlib import Path
 
 import anyio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from leaks import nothing_left
 
-from brim.pipeline.tree_looks import PEEK_S, Alarm, TreeLooks
+from brim.pipeline.tree_looks import (
+    FASTEST,
+    GROWING,
+    NEAR,
+    PEEK_GROWING_S,
+    PEEK_OFTEN_S,
+    PEEK_S,
+    Alarm,
+    TreeLooks,
+    pause_s,
+)
 from brim.sizes import MIB
 
 
@@ -106,3 +120,51 @@ def test_a_look_that_its_loop_did_not_wait_for_opens_nothing_after_the_end(tmp_p
 
     with nothing_left(tmp_path):
         asyncio.run(main())
+
+
+HELD = st.integers(0, 1 << 33)
+
+
+@given(HELD, st.integers(-(1 << 30), 1 << 30), HELD)
+def test_nobody_sleeps_longer_than_the_fastest_take_to_the_alarm_but_for_the_least_pause(held, grown, alarm):
+    pause = pause_s(held, grown, alarm)
+    least = PEEK_GROWING_S if grown >= GROWING else PEEK_OFTEN_S
+    assert least <= pause <= PEEK_S
+    assert pause == least or held + pause * FASTEST <= alarm + 1
+
+
+@given(HELD, HELD, HELD.filter(bool))
+def test_the_alarm_is_due_when_it_is_reached_or_will_be_at_the_next_peek_and_is_near(before, now, alarm):
+    due = Alarm(alarm, print).is_due(before, now)
+    assert due or now < alarm
+    if due and now < alarm:
+        assert now >= NEAR * alarm
+        assert now > before, "what stays as it is will not be there"
+        assert 2 * now - before >= alarm
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="peeks are of /proc")
+def test_who_has_just_come_is_counted_at_the_next_peek():
+    code = """
+import mmap, sys
+held = mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for _ in range(64):
+    held.write(b"1" * (1 << 20))
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+    async def main():
+        looks = TreeLooks()
+        before = (await looks.look()).now
+        with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            assert child.stdout.readline() == b"ready\n"
+            looks.join(child.pid, 4 * MIB)
+            seen = []
+            await looks.look(0.05, Alarm(before + 48 * MIB, seen.append))
+            child.stdin.close()
+        looks.close()
+        return [tree - before for tree in seen]
+
+    first, *_ = asyncio.run(main())
+    assert 60 * MIB < first + 4 * MIB < 96 * MIB

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import anyio
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit import LoopClock
@@ -36,6 +37,7 @@ class Scripted:
     kept: int = 0
     busy: bool = False
     alarm: Alarm | None = None
+    giving_s: float = 0.0
     hurried: anyio.Event = field(default_factory=anyio.Event)
 
     def soon(self):
@@ -51,6 +53,7 @@ class Scripted:
 
     async def give_back(self):
         self.asked.append((self._now(), "give back"))
+        await anyio.sleep(self.giving_s)
 
     def halve_workers(self):
         self.asked.append((self._now(), "halve"))
@@ -181,6 +184,37 @@ def test_from_90_percent_pages_are_given_back_and_from_95_workers_end_each_at_it
         assert scripted.asked[-1][1] == "restore"
 
     _watched(main)
+
+
+def test_the_tree_is_looked_at_while_pages_are_given_back_and_that_is_done_once_at_a_time():
+    async def main(scripted, ledger, truth):
+        scripted.growth, scripted.giving_s = 91 * MEMORY // 100, 3.0
+        await anyio.sleep(0.1)
+        scripted.looks.clear()
+        await anyio.sleep(2.5)
+        assert 124 <= len(scripted.looks) <= 126
+        assert [what for _, what in scripted.asked] == ["give back"]
+        scripted.growth = 96 * MEMORY // 100
+        await anyio.sleep(0.1)
+        assert truth.growth == scripted.growth
+        assert scripted.asked[-1][1] == "halve", "what else is to be done does not wait for it"
+        await anyio.sleep(3.5)
+        times = [when for when, what in scripted.asked if what == "give back"]
+        assert times == pytest.approx([0.1, 3.1, 6.1], abs=0.03)
+
+    _watched(main)
+
+
+def test_a_run_that_ends_does_not_wait_for_pages_that_are_given_back():
+    async def main(scripted, ledger, truth):
+        scripted.growth, scripted.giving_s = 91 * MEMORY // 100, 3600.0
+        await anyio.sleep(0.2)
+        began = anyio.current_time()
+        await truth.look_now()
+        assert anyio.current_time() == began
+        return began
+
+    assert [what for _, what in _watched(main).asked] == ["give back"]
 
 
 def test_what_the_caller_keeps_is_not_growth():
