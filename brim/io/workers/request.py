@@ -62,7 +62,7 @@ class Request:
         """Wait until it has begun: None; or for a worker that lacks a loan of so many bytes."""
         while not self.begun and self._wanted is None:
             await self._turned.wait()
-        self._turned = anyio.Event()
+            self._turned = anyio.Event()
         wanted, self._wanted = self._wanted, None
         return None if self.begun else wanted
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit import FakeMemory
 from udf_kit import descriptors
+from virtual_loop import run_virtual
 from worker_kit import request
 
 from brim.errors import WorkerDied
@@ -66,6 +67,21 @@ def test_who_begins_at_once_is_not_told_what_it_lacked_before():
         return await asked.turn()
 
     assert within_s(10, main) is None
+
+
+def test_who_was_told_twice_what_it_lacked_waits_when_that_is_lent_and_no_worker_is_free_any_more():
+    async def main():
+        asked = request()
+        asked.want(700)
+        assert await asked.turn() == 700
+        asked.want(700)  # while the loan is waited for, something else has changed
+        asked.lend(await asked.memory.work(700))
+        with anyio.move_on_after(1.0) as waiting:
+            await asked.turn()
+        asked.repay()
+        return waiting.cancelled_caught
+
+    assert run_virtual(main, lambda step: step < 100 or pytest.fail("it asks again and again"))
 
 
 def test_replies_come_one_by_one_and_an_error_is_raised():
