@@ -308,7 +308,12 @@ class UdfTimeout(UdfError):
 
 
 class UdfMemoryExceeded(UdfError):
-    """A user function needs more memory than the engine can give; `peak_bytes` is the most its worker held."""
+    """A user function needs more memory than the engine can give; `peak_bytes` is the most its worker held.
+
+    `untried` says that no call of the function has ended well before.
+    """
+
+    untried = False
 
     def __init__(self, function: str, reason: str, rows: str = "", traceback: str = "", peak_bytes: int = 0) -> None:
         super().__init__(function, reason, rows, traceback)

@@ -91,3 +91,18 @@ def yielding(batch: pa.RecordBatch) -> Any:
     for start in range(0, batch.num_rows, 100):
         piece = batch.slice(start, 100)
         yield piece.append_column("made", pc.multiply(piece[ID], int(2 * held[start])))
+
+
+def model_in_call(ids: pa.Array) -> pa.Array:
+    """Loads 120 MB for good when it is first called, part by part as models are loaded, and 20 MB a call beside it."""
+    while len(KEPT) < 40:
+        KEPT.append(np.sort(np.random.default_rng(0).random(3 * MB // 8)))
+    np.ones(20 * MB // 8)
+    return pc.multiply(ids, 2)
+
+
+def model_too_large(ids: pa.Array) -> pa.Array:
+    """Would load 300 MB when it is first called."""
+    while len(KEPT) < 100:
+        KEPT.append(np.sort(np.random.default_rng(0).random(3 * MB // 8)))
+    return ids

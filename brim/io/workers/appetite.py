@@ -14,14 +14,17 @@ from brim.io.workers.messages import Made
 from brim.io.workers.process import WorkerProcess
 from brim.io.workers.request import Request
 from brim.io.workers.worker_memory import Growth
+from brim.operators.protocol import Memory
 from brim.operators.user_functions.user_function import UserFunction
 from brim.operators.work_estimate import FixedAndRatio
 from brim.sizes import MIB, format_size
 
 ALONE_S = 0.2  # a call that takes longer is not waited for by others, though nothing is known
 LEAST_SHARE = 2  # of the work that can be lent, for a call of which nothing is known
+POOL_PARTS = 2  # what can be lent in all: as much ahead as for work
 LEAK_SHARE = 8  # what workers may keep for themselves before they are recycled, of the engine's memory
 LEAK_LEAST = 16 * MIB
+LOAD_BEFORE = "load what it keeps in `__init__` of a class, so that it is counted before, or "
 PAYS_AFTER = 20  # times what a start takes a worker has to work, or recycling it does not pay
 
 
@@ -58,6 +61,10 @@ class Appetite:
         """Whether `request` should take more than can be lent for a call, so that two would take what is not there."""
         return self.known and self.wanted(request, None, workers) > request.memory.work_limit
 
+    def has_room_to_load(self, memory: Memory) -> bool:
+        """Whether one more worker may keep what the first call of each does: it stays, beside all that is lent."""
+        return self.growth.of(fresh=True) - (self.function.memory or 0) <= POOL_PARTS * memory.work_limit
+
     def begin(self, worker: WorkerProcess, now: float) -> None:
         """The first call of `worker` is computed now, or its next piece is."""
         loan = worker.calls[0].loan
@@ -89,10 +96,14 @@ class Appetite:
 
     def exceeded(self, worker: WorkerProcess) -> UdfMemoryExceeded:
         """What the call of a worker that was ended for its memory has come to."""
-        held, before, lent = worker.starved_bytes, worker.memory.held_bytes, worker.memory.lent_bytes
+        memory, held = worker.memory, worker.starved_bytes
+        when, remedy = (" in its first call", LOAD_BEFORE) if memory.fresh else ("", "")
         more = format_size(-(-(self.memory + held) // MIB) * MIB)
         reason = (
-            f"its worker held {format_size(held)}, {format_size(before)} of them before the call, which was lent "
-            f"{format_size(lent)}: give the engine more memory, {more} or so, or let a row take less"
+            f"its worker held {format_size(held)}{when}, {format_size(memory.held_bytes)} of them before the call, "
+            f"which was lent {format_size(memory.lent_bytes)}: {remedy}give the engine more memory, {more} or so, "
+            "or let a row take less"
         )
-        return UdfMemoryExceeded(self.function.name, reason, peak_bytes=held)
+        error = UdfMemoryExceeded(self.function.name, reason, peak_bytes=held)
+        error.untried = not self.known
+        return error

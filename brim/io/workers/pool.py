@@ -19,6 +19,7 @@ from functools import partial
 
 from brim.errors import WorkerDied
 from brim.events import Fact
+from brim.io.process_tree import anonymous_tree_bytes
 from brim.io.workers.appetite import Appetite
 from brim.io.workers.devices import Place, misplaced
 from brim.io.workers.lives import RECYCLED, STARVED, Household, Lives
@@ -31,6 +32,7 @@ from brim.io.workers.telling import Telling
 from brim.operators.protocol import Clock, Loan, Memory
 from brim.operators.user_functions.user_function import UserFunction
 
+LOOK_AGAIN_S = 0.1  # at what a first call takes
 ABANDONED_S = 5.0  # what a call nobody waits for may still take before its worker is ended
 
 
@@ -231,15 +233,30 @@ class Pool:
 
     def _free_worker(self, request: Request) -> WorkerProcess | None:
         """The worker for `request`, or None: one is started, or something has to end first."""
-        wait_s = self._appetite.alone_for(self.clock.now()) if any(worker.calls for worker in self.workers) else 0.0
-        if wait_s:
+        if wait_s := self._alone_s():
             self._go_in(wait_s)
             return None
         request.large = self._appetite.is_large(request, self.running_size)
-        if (worker := self._roster.free(request)) is not None:
-            return worker
-        self._start_more(request)
-        return None
+        worker = self._roster.free(request)
+        if worker is None:
+            self._start_more(request)
+        elif worker.memory.fresh and (loaded := self._loaded()) and not self._appetite.has_room_to_load(request.memory):
+            self.resize(loaded)
+            return None
+        return worker
+
+    def _alone_s(self) -> float:
+        """Seconds for which the first call is left alone, and more while it takes more than its loan."""
+        busy = [worker for worker in self.workers if worker.calls]
+        wait_s = self._appetite.alone_for(self.clock.now()) if busy else 0.0
+        if not wait_s and not self._appetite.known:
+            over = any(worker.memory.overdraft(anonymous_tree_bytes(worker.facts.pid)) for worker in busy)
+            return LOOK_AGAIN_S if over else 0.0
+        return wait_s
+
+    def _loaded(self) -> int:
+        """How many workers have made something, and have what first calls load."""
+        return sum(not worker.memory.fresh and not worker.end_reason for worker in self.workers)
 
     def _start_more(self, request: Request) -> None:
         """Start a worker for `request` where there may be one more, and fewer are starting than are waited for."""

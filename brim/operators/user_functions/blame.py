@@ -6,7 +6,8 @@ With one bad row among n about 2 log2(n) calls find it; its neighbours keep thei
 
 Not every failure is a row's. A worker may die of something else, so its rows are called once more as a whole before
 they are halved, and a row is blamed when it was alone in a worker that died three times: after at most 2 log2(n) + 3
-deaths. A call that found too little memory is halved too, and its last row gets a second try with all there is.
+deaths. A call that found too little memory is halved too, and its last row gets a second try with all there is; where
+no call of the function has ended well before, a single row is called next: it may be that no rows fit.
 """
 
 from __future__ import annotations
@@ -77,22 +78,22 @@ class Blame(Generic[R]):
             return False
         return not self._halve() and self._tries >= DEATHS_ALONE and self._blame(reason)
 
-    def starved(self, reason: Exception) -> bool:
-        """The call of `part` found too little memory."""
+    def starved(self, reason: Exception, *, untried: bool = False) -> bool:
+        """The call of `part` found too little memory; `untried` if none of the function has ended well before."""
         self._tries, self._starving = self._tries + 1, True
-        return not self._halve() and self._tries >= TRIES_FOR_MEMORY and self._blame(reason)
+        return not self._halve(first=1 if untried else None) and self._tries >= TRIES_FOR_MEMORY and self._blame(reason)
 
     @property
     def _many(self) -> bool:
         start, stop = self._parts[-1]
         return stop - start > 1
 
-    def _halve(self) -> bool:
-        """Call the halves of a part of several rows next; False for a single row."""
+    def _halve(self, first: int | None = None) -> bool:
+        """Call the halves of a part of several rows next, or its `first` rows and the rest; False for a single row."""
         if not self._many:
             return False
         start, stop = self._parts.pop()
-        middle = (start + stop) // 2
+        middle = (start + stop) // 2 if first is None else start + first
         self._parts += [(middle, stop), (start, middle)]
         self._tries, self._starving = 0, False
         return True

@@ -129,7 +129,7 @@ class Judge:
             case WorkerDied():
                 blamed = blame.died(error)
             case UdfMemoryExceeded():
-                blamed = blame.starved(error)
+                blamed = blame.starved(error, untried=error.untried)
             case _ if self.function.on_error == "raise":
                 raise error
             case _:
@@ -209,7 +209,9 @@ class Judge:
                 return WorkerDied(error.function, error.exit_code, error.rows, error.output, place, error.deaths)
             case UdfMemoryExceeded():
                 place = error.rows or where
-                return UdfMemoryExceeded(error.function, error.reason, place, error.traceback, error.peak_bytes)
+                placed = UdfMemoryExceeded(error.function, error.reason, place, error.traceback, error.peak_bytes)
+                placed.untried = error.untried
+                return placed
             case _:
                 return type(error)(error.function, error.reason, error.rows or where, error.traceback)
 

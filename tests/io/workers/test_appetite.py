@@ -123,3 +123,18 @@ def test_where_recycling_comes_so_soon_that_it_does_not_pay_workers_may_keep_twi
         assert appetite.leaks(worker, 1) is not keeps
         learned(appetite, worker, (10, 2 * GIB // LEAK_SHARE + 20))
         assert appetite.leaks(worker, 1), "and no more than that"
+
+
+def test_what_starves_in_its_first_call_is_told_to_load_before_it():
+    appetite = Appetite(function(), 100 * MIB)
+    with unbegun(1) as (worker,):
+        worker.memory.held_bytes, worker.starved_bytes = 20 * MIB, 90 * MIB
+        error = appetite.exceeded(worker)
+        assert "its worker held 90.0 MiB in its first call, 20.0 MiB of them before" in error.reason
+        assert "load what it keeps in `__init__` of a class" in error.reason
+        assert error.untried
+        learned(appetite, worker, (30 * MIB, 20 * MIB))
+        error = appetite.exceeded(worker)
+    assert "first call" not in error.reason
+    assert "__init__" not in error.reason
+    assert not error.untried

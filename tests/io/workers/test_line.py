@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,11 +13,12 @@ from virtual_loop import run_virtual
 from worker_kit import function, unbegun
 
 from brim.errors import WorkerDied
+from brim.io.workers.appetite import ALONE_S
 from brim.io.workers.devices import Devices
 from brim.io.workers.lives import Household
 from brim.io.workers.messages import Made
 from brim.io.workers.payload import Payload
-from brim.io.workers.pool import Pool
+from brim.io.workers.pool import LOOK_AGAIN_S, Pool
 from brim.io.workers.process import WorkerProcess
 from brim.io.workers.request import Request
 from brim.io.workers.template import Template
@@ -125,3 +127,31 @@ def test_a_small_call_waits_for_the_end_of_a_large_one_too(tasks):
             known(pool, workers[0], took, read)
         large, small = called(pool, memory, 100_000), called(pool, memory, 1000)
         assert (large.begun, small.begun) == (True, False)
+
+
+def test_a_first_call_that_takes_more_than_its_loan_is_left_alone_for_longer():
+    async def main():
+        async with anyio.create_task_group() as tasks:
+            with pool_of(tasks, 2) as (pool, (first, second)):
+                first.facts.pid, second.facts.pid = os.getpid(), 0
+                memory = FakeMemory(work_limit=MIB)
+                _, waits = called(pool, memory), called(pool, memory)
+                await anyio.sleep(5 * ALONE_S)
+                assert not waits.begun
+                first.memory.held_bytes = GIB  # as if it had been there before
+                await anyio.sleep(2 * LOOK_AGAIN_S)
+                assert waits.begun
+            tasks.cancel_scope.cancel()
+
+    run_virtual(main)
+
+
+@in_a_loop
+def test_a_worker_that_would_load_more_than_can_be_lent_ends_and_none_is_started_again(tasks):
+    with pool_of(tasks, 2) as (pool, (loaded, fresh)):
+        memory = FakeMemory(work_limit=10 * MIB)
+        asked = Request(0, 10, 1000, memory, read_bytes=1000)
+        pool._appetite.learn(loaded, asked, Made(0, True, 0.1, 30 * MIB, 30 * MIB))
+        first, second = called(pool, memory), called(pool, memory)
+        assert (first.begun, second.begun) == (True, False)
+        assert (loaded.end_reason, bool(fresh.end_reason), pool.running_size) == ("", True, 1)

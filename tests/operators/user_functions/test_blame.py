@@ -50,6 +50,17 @@ def test_a_row_that_kills_its_worker_is_found_after_few_deaths(case):
     assert DEATHS_ALONE <= deaths <= 2 * math.log2(rows) + 3
 
 
+@given(st.integers(2, 1000))
+def test_where_nothing_was_ever_made_a_single_row_is_called_next(rows):
+    blame = Blame(rows)
+    assert not blame.starved(ValueError(), untried=True)
+    assert blame.part == (0, 1)
+    for _ in range(TRIES_FOR_MEMORY):
+        blamed = blame.starved(ValueError(), untried=True)
+    assert blamed, "no row fits"
+    assert blame.part == (1, rows)
+
+
 @given(st.integers(1, 100))
 def test_one_death_blames_nobody_and_the_rows_are_called_again_as_they_were(rows):
     blame = Blame(rows)
