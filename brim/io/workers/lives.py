@@ -92,12 +92,13 @@ class Lives:
     async def ready(self) -> None:
         """Wait until a worker is ready, starting one if there is none. Raises why it cannot be."""
         while not any(worker.ready for worker in self.roster.workers):
+            changed = self._changed  # what changes from here on, if only while one is started, is not missed
             if self.failed is not None:
                 raise self.failed
             if not self.roster.workers:
                 await self.household.clock.sleep(self.wait_s())
                 self.start()
-            await self._changed.wait()
+            await changed.wait()
 
     def changed(self) -> None:
         """Let whoever waits look again."""
@@ -112,7 +113,8 @@ class Lives:
         try:
             worker = WorkerProcess.start(devices, self.household.template)
         except OSError as error:
-            self.failed = WorkerDied(self.function.name, None, 0, f"no process could be started: {error}")
+            output, deaths = f"no process could be started: {error}", self.restarts.deaths + 1
+            self.failed = WorkerDied(self.function.name, None, 0, output, deaths=deaths)  # no row is to blame
             self.household.devices.give_back(devices, self.function.gpus)
             self.changed()
         else:
