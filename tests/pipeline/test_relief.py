@@ -71,10 +71,12 @@ def test_pages_are_given_back_in_a_thread_of_their_own(monkeypatch):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(anyio.to_thread.run_sync, done.wait)
             await anyio.wait_all_tasks_blocked()
-            assert host.available_tokens == 0
-            with anyio.fail_after(20):
-                await relief.give_back()
-            done.set()
+            try:
+                assert host.available_tokens == 0
+                with anyio.fail_after(20):
+                    await relief.give_back()
+            finally:
+                done.set()
 
     with_relief(main, processes=1)
     assert len(where) == 1
