@@ -106,3 +106,14 @@ def model_too_large(ids: pa.Array) -> pa.Array:
     while len(KEPT) < 100:
         KEPT.append(np.sort(np.random.default_rng(0).random(3 * MB // 8)))
     return ids
+
+
+def four_hundred_at_once(ids: pa.Array) -> pa.Array:
+    """400 MB for more than 100 rows, in one allocation, and hardly anything for fewer."""
+    np.ones((400 if len(ids) > 100 else 1) * MB // 8)
+    return pc.multiply(ids, 2)
+
+
+def four_hundred_always(ids: pa.Array) -> pa.Array:
+    np.ones(400 * MB // 8)
+    return ids

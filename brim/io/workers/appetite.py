@@ -96,14 +96,24 @@ class Appetite:
 
     def exceeded(self, worker: WorkerProcess) -> UdfMemoryExceeded:
         """What the call of a worker that was ended for its memory has come to."""
+        reason = self._killed_by_kernel(worker) if worker.killed_by_kernel else self._starved(worker)
+        error = UdfMemoryExceeded(self.function.name, reason, peak_bytes=worker.starved_bytes)
+        error.untried = not self.known
+        return error
+
+    def _killed_by_kernel(self, worker: WorkerProcess) -> str:
+        before = format_size(worker.memory.held_bytes)
+        return (
+            f"the kernel killed its worker, which held {before} before the call, because the machine or its cgroup had "
+            f"no more memory: give the engine less than {format_size(self.memory)}, or let a row take less"
+        )
+
+    def _starved(self, worker: WorkerProcess) -> str:
         memory, held = worker.memory, worker.starved_bytes
         when, remedy = (" in its first call", LOAD_BEFORE) if memory.fresh else ("", "")
         more = format_size(-(-(self.memory + held) // MIB) * MIB)
-        reason = (
+        return (
             f"its worker held {format_size(held)}{when}, {format_size(memory.held_bytes)} of them before the call, "
             f"which was lent {format_size(memory.lent_bytes)}: {remedy}give the engine more memory, {more} or so, "
             "or let a row take less"
         )
-        error = UdfMemoryExceeded(self.function.name, reason, peak_bytes=held)
-        error.untried = not self.known
-        return error

@@ -216,7 +216,8 @@ class Lives:
         if not worker.end_reason:
             wait_s = self.restarts.died(self.household.clock.now(), ready=worker.ready)
             if died.signal == "SIGKILL" and self._oom_kills.happened():
-                worker.starved_bytes = max(worker.facts.peak_bytes, worker.memory.held_bytes)
+                worker.killed_by_kernel = True
+                worker.starved_bytes = max(1, worker.facts.peak_bytes, worker.memory.held_bytes)  # as far as is known
                 self.telling.memory(worker, "killed_by_kernel", worker.starved_bytes, self.roster.running_size)
         if worker.end_reason and worker.end_reason not in (RECYCLED, STARVED):
             self.telling.ended(worker)

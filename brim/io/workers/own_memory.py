@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from brim.sizes import KIB
 
 _PROC = Path("/proc/self")
+KILLED_FIRST, WORTH_LESS = 1000, 500  # as if it held so many thousandths of all memory more
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,13 @@ def reset_peak() -> None:
         (_PROC / "clear_refs").write_text("5")
     except OSError:
         return
+
+
+def be_killed_first() -> None:
+    """Where the kernel has to kill for want of memory let it be this process, not the engine that would call again."""
+    file = _PROC / "oom_score_adj"
+    with suppress(OSError, ValueError):
+        file.write_text(str(min(KILLED_FIRST, int(file.read_text()) + WORTH_LESS)))
 
 
 def own_memory() -> OwnMemory:

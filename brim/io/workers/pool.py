@@ -342,7 +342,10 @@ class Pool:
             worker.kill("its call was left")
 
     def lost(self, worker: WorkerProcess, died: WorkerDied) -> None:
-        """`worker` has ended: what it computed is lost, what it was sent ahead goes to another."""
+        """`worker` has ended: what it computed is lost, what it was sent ahead goes to another.
+
+        Where the kernel killed it there is one worker less from now on, as where brim did.
+        """
         calls = list(worker.calls)
         if calls and calls[0].begun:
             calls.pop(0).answer(self._appetite.exceeded(worker) if worker.starved_bytes else died)
@@ -350,6 +353,8 @@ class Pool:
             call.repay()
         if back := [call for call in calls if not call.abandoned]:
             self._put_back(back)
+        if worker.killed_by_kernel:
+            self.resize(max(1, self.running_size - 1))
 
     def _put_back(self, calls: list[Request]) -> None:
         """Let `calls` be the first in the line again; who was its head has to wait, and may keep no loan."""

@@ -52,6 +52,7 @@ class WorkerProcess:
     told: bool = False
     retiring: bool = False
     starved_bytes: int = 0
+    killed_by_kernel: bool = False
     calls: deque[Request] = field(default_factory=deque)
     end_reason: str = ""
     _process: Executed | Forked | None = None  # None before it has begun

@@ -31,7 +31,7 @@ from brim.errors import UdfError
 from brim.io.allocators import give_back
 from brim.io.workers.blocking_channel import BlockingChannel
 from brim.io.workers.messages import Alive, Finished, Invoke, Made, Message, Next, Raised, Ready, Start, Stop
-from brim.io.workers.own_memory import OwnMemory, base_bytes, data_bytes, own_memory, reset_peak
+from brim.io.workers.own_memory import OwnMemory, base_bytes, be_killed_first, data_bytes, own_memory, reset_peak
 from brim.io.workers.pandas_later import load_pandas_later
 from brim.io.workers.payload import Payload, read_bytes
 from brim.io.workers.segment_reader import SegmentReader
@@ -58,6 +58,7 @@ def main(descriptor: str, engine: str) -> None:
 def live(connection: socket.socket) -> NoReturn:
     """Serve the engine at the other end of `connection`, and leave."""
     faulthandler.enable()
+    be_killed_first()
     connection.set_inheritable(False)
     threading.Thread(target=_watch, args=(connection,), daemon=True).start()
     with suppress(BrokenPipeError, ConnectionResetError):  # the engine is gone

@@ -138,3 +138,13 @@ def test_what_starves_in_its_first_call_is_told_to_load_before_it():
     assert "first call" not in error.reason
     assert "__init__" not in error.reason
     assert not error.untried
+
+
+def test_what_the_kernel_killed_is_told_to_have_less_memory_and_not_more():
+    appetite = Appetite(function(), 100 * MIB)
+    with unbegun(1) as (worker,):
+        worker.memory.held_bytes, worker.starved_bytes, worker.killed_by_kernel = 20 * MIB, 25 * MIB, True
+        error = appetite.exceeded(worker)
+    assert "the kernel killed its worker, which held 20.0 MiB before the call" in error.reason
+    assert "give the engine less than 100.0 MiB" in error.reason
+    assert error.peak_bytes == 25 * MIB

@@ -12,7 +12,7 @@ from kit import FakeMemory, LoopClock
 from virtual_loop import run_virtual
 from worker_kit import function, unbegun
 
-from brim.errors import WorkerDied
+from brim.errors import UdfMemoryExceeded, WorkerDied
 from brim.io.workers.appetite import ALONE_S
 from brim.io.workers.devices import Devices
 from brim.io.workers.lives import Household
@@ -155,3 +155,16 @@ def test_a_worker_that_would_load_more_than_can_be_lent_ends_and_none_is_started
         first, second = called(pool, memory), called(pool, memory)
         assert (first.begun, second.begun) == (True, False)
         assert (loaded.end_reason, bool(fresh.end_reason), pool.running_size) == ("", True, 1)
+
+
+@in_a_loop
+def test_where_the_kernel_killed_a_worker_there_is_one_less_and_its_call_lacks_memory(tasks):
+    with pool_of(tasks, 2) as (pool, (killed, other)):
+        known(pool, killed, MIB)
+        first, second = called(pool, FakeMemory()), called(pool, FakeMemory())
+        assert (first.begun, second.begun) == (True, True)
+        killed.killed_by_kernel, killed.starved_bytes = True, 30 * MIB
+        pool.workers.remove(killed)
+        pool.lost(killed, DIED)
+        assert isinstance(first._reply, UdfMemoryExceeded)
+        assert (pool.running_size, other.end_reason) == (1, "")

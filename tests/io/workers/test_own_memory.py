@@ -72,3 +72,14 @@ def test_what_is_held_and_the_most_of_it_are_told_apart(tmp_path):
     for name in ("reset", "file", "shared"):
         for what in ("held", "peak"):
             assert grown(name, what) == pytest.approx(0, abs=slack), (name, what)
+
+
+@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="no kernel that chooses whom to kill")
+def test_the_kernel_is_to_kill_this_process_first():
+    code = (
+        "from pathlib import Path\nfrom brim.io.workers import own_memory\n"
+        "for _ in range(2):\n    own_memory.be_killed_first()\n    print(Path('/proc/self/oom_score_adj').read_text())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before = int(Path("/proc/self/oom_score_adj").read_text())
+    assert list(map(int, done.stdout.split())) == [min(1000, before + 500), min(1000, before + 1000)]

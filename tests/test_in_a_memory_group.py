@@ -1,0 +1,90 @@
+"""Hungry functions in real memory cgroups: whether the kernel kills, and what is made of it where it does.
+
+The group is as large as `memory` and what the process weighs before it opens an engine, and a little for what is no
+memory of the tree: page tables, sockets and the like count in a group too.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.cgroup import memory_cgroup, why_not
+from brim.sizes import MIB
+
+pytestmark = pytest.mark.skipif(bool(reason := why_not()), reason=reason)
+
+TESTS = Path(__file__).parent
+PAD = 16 * MIB
+MEMORY = 256 * MIB
+
+
+def _python(*arguments: str) -> list[str]:
+    return [sys.executable, str(TESTS / "hungry_run.py"), *arguments]
+
+
+def _json(command: list[str]) -> Any:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=TESTS.parent, timeout=100)
+    assert done.returncode == 0, (done.returncode, done.stderr)
+    return json.loads(done.stdout)
+
+
+@cache
+def _bare() -> int:
+    """What the process weighs that runs nothing yet."""
+    return int(_json(_python("bare")))
+
+
+def ran(name: str, rows: int, given: int = MEMORY, group: int = MEMORY, **options: Any) -> tuple[dict[str, Any], int]:
+    """What became of a run in a group that has `group` bytes beside the bare process; how often the kernel killed."""
+    with memory_cgroup(_bare() + group + PAD) as cgroup:
+        command = _python(name, str(given), str(rows), json.dumps(options))
+        return _json(cgroup.entering(command)), cgroup.kills()
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "options"),
+    [
+        ("leaking", 12_000, {"batch_size": 1000}),
+        ("by_rows", 12_000, {"batch_size": 100_000}),
+        ("by_square", 20_000, {"batch_size": 20_000}),
+        ("thrice", 12_000, {"memory": "50MB", "batch_size": 1000}),
+        ("model_in_call", 20_000, {"batch_size": 1000}),
+    ],
+)
+def test_a_hungry_function_finishes_in_a_group_as_large_as_its_memory_and_the_kernel_kills_nothing(name, rows, options):
+    told, kills = ran(name, rows, **options)
+    assert told["whole"], told
+    assert (kills, told["actions"].get("killed_by_kernel", 0)) == (0, 0), told
+
+
+@pytest.mark.parametrize("name", ["huge", "many_small", "careless"])
+def test_what_never_fits_ends_as_that_and_not_by_the_kernel(name):
+    told, kills = ran(name, 2000, batch_size=64)
+    assert told["error"] == "UdfMemoryExceeded", told
+    assert (kills, told["actions"].get("killed_by_kernel", 0)) == (0, 0), told
+
+
+def test_a_kill_by_the_kernel_is_a_want_of_memory_and_the_call_is_halved():
+    """The group is smaller than `memory`, so brim lets the function take what the kernel does not have.
+
+    The engine is the larger process: the kernel would kill it if workers did not ask to be killed first.
+    """
+    told, kills = ran("four_hundred_at_once", 1000, 1024 * MIB, 120 * MIB, batch_size=200)
+    assert told["whole"], told
+    assert 1 <= told["actions"]["killed_by_kernel"] == kills, (told, kills)
+    assert told["restarts"] == {"SIGKILL": kills}
+    assert told["resized"] >= 1, told
+
+
+def test_what_the_kernel_kills_at_every_row_ends_as_a_want_of_memory():
+    told, kills = ran("four_hundred_always", 100, 1024 * MIB, 120 * MIB, batch_size=50)
+    assert told["error"] == "UdfMemoryExceeded", told
+    assert "the kernel" in told["reason"], told
+    assert told["actions"]["killed_by_kernel"] == kills >= 2, (told, kills)
