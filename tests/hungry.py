@@ -60,13 +60,28 @@ def many_small(ids: pa.Array) -> pa.Array:
 
 
 def careless(ids: pa.Array) -> pa.Array:
-    """Native code that takes whatever it is given, and does not look whether it was."""
+    """Native code that does not look whether it was given what it asked for."""
     libc = ctypes.CDLL(None)
     libc.malloc.restype = ctypes.c_void_p
     for _ in range(400):
-        if place := libc.malloc(ctypes.c_size_t(2 * MIB)):
-            libc.memset(ctypes.c_void_p(place), 1, ctypes.c_size_t(2 * MIB))
+        place = libc.malloc(ctypes.c_size_t(2 * MIB))
+        libc.memset(ctypes.c_void_p(place), 1, ctypes.c_size_t(2 * MIB))
     return ids
+
+
+def reserving(ids: pa.Array) -> pa.Array:
+    """Asks for 400 MB, as arenas do, and uses a little of it."""
+    reserved = np.empty(400 * MB, np.uint8)
+    reserved[:MIB] = 1
+    return pc.multiply(ids, int(2 * reserved[0]))
+
+
+def greedy(ids: pa.Array) -> pa.Array:
+    """The same, and then uses all."""
+    reserved = np.empty(400 * MB, np.uint8)
+    for start in range(0, len(reserved), MIB):
+        reserved[start : start + MIB] = 1
+    return pc.multiply(ids, int(2 * reserved[0]))
 
 
 def some_hungry(ids: pa.Array) -> pa.Array:

@@ -192,7 +192,7 @@ class Engine:
             async with self._open_world() as shared, anyio.create_task_group() as tasks:
                 self._shared, self._tasks = shared, tasks
                 self._truth = self._open_truth(shared, looks, start)
-                shared.pools.on_ready = looks.join
+                shared.pools.on_ready, shared.pools.free_bytes = looks.join, self._truth.free_bytes
                 tasks.start_soon(self._truth.watch)
                 opened.set()
                 await self._closing.wait()

@@ -32,8 +32,8 @@ class Relief:
     def halve_workers(self) -> None:
         self.pools.halve()
 
-    def end_hungriest(self, least_bytes: int) -> None:
-        self.pools.end_hungriest(least_bytes)
+    def end_hungriest(self, least_bytes: int, *, gone: bool) -> None:
+        self.pools.end_hungriest(least_bytes, gone=gone)
 
     def restore_workers(self) -> None:
         self.pools.restore()

@@ -32,6 +32,7 @@ GIVE_BACK_S = 0.5  # between two calls, because giving back costs the page fault
 HALVE_S = 1.0  # what a worker holds is gone only when its call has ended
 RESTORE_S = 10.0  # a worker that ends and starts again costs more than one that is missing
 ALARM_PERCENT = 88
+WORKERS_PERCENT = 85  # from which nothing is lent ahead either
 WORTH_ENDING = 8 * MIB  # beyond what was lent: estimates are not exact
 FAR_MORE = 4  # a part of the memory in so many
 TELL_S = 1.0
@@ -40,6 +41,9 @@ WORTH_TELLING = 32  # a change of the drift by a part of the memory in so many
 
 class Looks(Protocol):
     """How the tree is looked at."""
+
+    def peek(self) -> int:
+        """What it holds, at once."""
 
     async def look(self, seconds: float = 0.0, alarm: Alarm | None = None) -> TreeBytes:
         """What it holds at the end of so many seconds, and the most in between."""
@@ -56,8 +60,11 @@ class Actions(Protocol):
 
     def halve_workers(self) -> None: ...
 
-    def end_hungriest(self, least_bytes: int) -> None:
-        """End the worker that holds most beyond what it was lent, if that is as much as `least_bytes`."""
+    def end_hungriest(self, least_bytes: int, *, gone: bool) -> None:
+        """End the worker that holds most beyond what it was lent, if that is as much as `least_bytes`.
+
+        What the kernel allows it counts as lent where memory is not `gone`.
+        """
 
     def restore_workers(self) -> None: ...
 
@@ -115,6 +122,10 @@ class Truth:
                 self._taken = anyio.Event()
                 self._act(tasks)
 
+    def free_bytes(self) -> int:
+        """By how much workers may still grow, so that the alarm does not ring."""
+        return self.start + self.kept() + self.memory * WORKERS_PERCENT // 100 - self.looks.peek()
+
     def _alarm(self) -> Alarm:
         """What is told at once, and not at the next look: a worker may take all memory meanwhile."""
         start = self.start + self.kept()
@@ -122,9 +133,9 @@ class Truth:
         return Alarm(start + self.memory * ALARM_PERCENT // 100, alarmed, self.actions.held_workers)
 
     def _alarmed(self, growth: int) -> None:
-        """End a worker that holds far more than it was lent, or more at all where memory is nearly gone."""
+        """End a worker that holds far more than it may, or more than it was lent where memory is nearly gone."""
         gone = growth * 100 >= self.memory * Level.FEWER_WORKERS
-        self.actions.end_hungriest(WORTH_ENDING if gone else max(WORTH_ENDING, self.memory // FAR_MORE))
+        self.actions.end_hungriest(WORTH_ENDING if gone else max(WORTH_ENDING, self.memory // FAR_MORE), gone=gone)
 
     async def look_now(self) -> None:
         """Follow what the tree holds now."""

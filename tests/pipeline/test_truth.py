@@ -18,7 +18,7 @@ import brim
 from brim.pipeline.allot import pad_bytes
 from brim.pipeline.ledger import Kind, Ledger
 from brim.pipeline.tree_looks import Alarm, TreeBytes
-from brim.pipeline.truth import Truth
+from brim.pipeline.truth import WORTH_ENDING, Truth
 from brim.sizes import MIB
 
 MEMORY = 1000 * MIB
@@ -58,7 +58,11 @@ class Scripted:
     def halve_workers(self):
         self.asked.append((self._now(), "halve"))
 
-    def end_hungriest(self, least_bytes):
+    def peek(self):
+        return START + self.growth
+
+    def end_hungriest(self, least_bytes, *, gone):
+        assert gone == (least_bytes == WORTH_ENDING)
         self.asked.append((self._now(), least_bytes))
 
     def restore_workers(self):

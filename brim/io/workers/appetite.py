@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from brim.errors import UdfMemoryExceeded
-from brim.io.workers.messages import Made
+from brim.io.workers.messages import Made, Raised
 from brim.io.workers.process import WorkerProcess
 from brim.io.workers.request import Request
+from brim.io.workers.user_errors import error_of
 from brim.io.workers.worker_memory import Growth
 from brim.operators.protocol import Memory
 from brim.operators.user_functions.user_function import UserFunction
@@ -68,6 +69,7 @@ class Appetite:
     def begin(self, worker: WorkerProcess, now: float) -> None:
         """The first call of `worker` is computed now, or its next piece is."""
         loan = worker.calls[0].loan
+        worker.memory.allowed_bytes = worker.calls[0].allowed_bytes or 0
         worker.memory.lent_bytes = (self.function.memory or 0) + (0 if loan is None else loan.size)
         self._first_at = now if self._first_at is None else self._first_at
 
@@ -110,10 +112,22 @@ class Appetite:
 
     def _starved(self, worker: WorkerProcess) -> str:
         memory, held = worker.memory, worker.starved_bytes
-        when, remedy = (" in its first call", LOAD_BEFORE) if memory.fresh else ("", "")
-        more = format_size(-(-(self.memory + held) // MIB) * MIB)
+        when = " in its first call" if memory.fresh else ""
         return (
             f"its worker held {format_size(held)}{when}, {format_size(memory.held_bytes)} of them before the call, "
-            f"which was lent {format_size(memory.lent_bytes)}: {remedy}give the engine more memory, {more} or so, "
-            "or let a row take less"
+            f"which was lent {format_size(memory.lent_bytes)}: {self._remedy(worker, held)}"
         )
+
+    def refused(self, worker: WorkerProcess, message: Raised) -> UdfMemoryExceeded:
+        """What a call has come to that asked for more memory than there is, and said so itself."""
+        error = error_of(self.function.name, message)
+        assert isinstance(error, UdfMemoryExceeded)
+        when = " in its first call" if worker.memory.fresh else ""
+        error.reason += f"{when}: {self._remedy(worker, message.peak_bytes)}"
+        error.untried = not self.known
+        return error
+
+    def _remedy(self, worker: WorkerProcess, held_bytes: int) -> str:
+        load = LOAD_BEFORE if worker.memory.fresh else ""
+        more = format_size(-(-(self.memory + held_bytes) // MIB) * MIB)
+        return f"{load}give the engine more memory, {more} or so, or let a row take less"

@@ -15,6 +15,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from brim.errors import BrimError, WorkerDied
+from brim.io.workers.allowance import Room
 from brim.io.workers.devices import Devices, Place, untaken
 from brim.io.workers.messages import Message, Raised, Ready, Start
 from brim.io.workers.oom_kills import OomKills
@@ -48,7 +49,10 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Household:
-    """What all workers of an engine share. `memory` is what the engine has for everything."""
+    """What all workers of an engine share. `memory` is what the engine has for everything.
+
+    `room` is what is free now, and what one worker may take of it, with so many fewer of them.
+    """
 
     folder: str | None
     memory: int
@@ -57,6 +61,7 @@ class Household:
     devices: Devices
     template: Template
     on_ready: Callable[[int, int], object] = lambda _pid, _shared_bytes: None
+    room: Callable[[int], Room] = lambda _fewer: Room(0, 0)
 
 
 @dataclass(eq=False, slots=True)

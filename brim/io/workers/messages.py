@@ -25,17 +25,22 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Invoke:
-    """Call the function on the batch of the payload; cut what is larger than `piece_bytes`."""
+    """Call the function on the batch of the payload; cut what is larger than `piece_bytes`.
+
+    `allowed_bytes` is by how much the process may grow meanwhile, None where nothing limits it.
+    """
 
     call: int
     piece_bytes: int
+    allowed_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """Make the next piece of `call`."""
+    """Make the next piece of `call`, with `allowed_bytes` as for its first."""
 
     call: int
+    allowed_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +84,17 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """`call` failed; 0 is the start. `kind` is the name of the error's class in `brim.errors`."""
+    """`call` failed; 0 is the start. `kind` is the name of the error's class in `brim.errors`.
+
+    `peak_bytes` is the most the process held, `held_bytes` what is left of that.
+    """
 
     call: int
     kind: str
     reason: str
     traceback: str
     peak_bytes: int = 0
+    held_bytes: int = 0
     read: bool = False  # frames of the error refer to its batch
 
 
@@ -107,7 +116,7 @@ def encode(message: Message) -> bytes:
     """`message` as JSON.
 
     >>> decode(encode(Next(3)))
-    Next(call=3)
+    Next(call=3, allowed_bytes=None)
     """
     return orjson.dumps([type(message).__name__, asdict(message)])
 

@@ -47,9 +47,10 @@ def own_memory() -> OwnMemory:
     return OwnMemory(sizes.get("RssAnon", 0), max(0, sizes.get("VmHWM", 0) - others))
 
 
-def data_bytes() -> int:
-    """Private memory of this process that may be written, whether it is in use or not: what RLIMIT_DATA limits."""
-    return _sizes("status").get("VmData", 0)
+def data_and_held_bytes() -> tuple[int, int]:
+    """Private memory of this process that may be written, which is what RLIMIT_DATA limits, and how much is in use."""
+    sizes = _sizes("status")
+    return sizes.get("VmData", 0), sizes.get("RssAnon", 0)
 
 
 def _sizes(file: str) -> dict[str, int]:

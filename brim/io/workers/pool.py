@@ -17,15 +17,16 @@ from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
 from functools import partial
 
-from brim.errors import WorkerDied
+from brim.errors import UdfMemoryExceeded, WorkerDied
 from brim.events import Fact
 from brim.io.process_tree import anonymous_tree_bytes
+from brim.io.workers.allowance import Allowance
 from brim.io.workers.appetite import Appetite
 from brim.io.workers.devices import Place, misplaced
 from brim.io.workers.lives import RECYCLED, STARVED, Household, Lives
 from brim.io.workers.messages import Alive, Finished, Invoke, Made, Message, Next, Raised, Stop
 from brim.io.workers.process import WorkerFacts, WorkerProcess
-from brim.io.workers.request import Request
+from brim.io.workers.request import Request, is_last
 from brim.io.workers.roster import Roster
 from brim.io.workers.segments import Segments
 from brim.io.workers.telling import Telling
@@ -33,6 +34,7 @@ from brim.operators.protocol import Clock, Loan, Memory
 from brim.operators.user_functions.user_function import UserFunction
 
 LOOK_AGAIN_S = 0.1  # at what a first call takes
+CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS")  # of native code that does not look whether it got the memory it asked for
 ABANDONED_S = 5.0  # what a call nobody waits for may still take before its worker is ended
 
 
@@ -54,6 +56,7 @@ class Pool:
     used_at: float = field(init=False)
     lives: Lives = field(init=False)
     _appetite: Appetite = field(init=False)
+    _allowance: Allowance = field(init=False)
     _roster: Roster = field(init=False)
     _telling: Telling = field(init=False)
     _numbers: int = 0
@@ -61,6 +64,7 @@ class Pool:
 
     def __post_init__(self, places: tuple[Place, ...]) -> None:
         self._appetite, self._telling = Appetite(self.function, self.household.memory), Telling(self.function.name)
+        self._allowance = Allowance(self.household.room)
         self._roster, self.used_at = Roster(self.size, self._appetite), self.clock.now()
         self.lives = Lives(self.function, self.pickled, self.household, self, self._roster, self._telling, places)
 
@@ -180,8 +184,9 @@ class Pool:
             request.answer(WorkerDied(self.function.name, None, request.rows))
             return
         request.moved_at, request.paused = self.clock.now(), False
+        allowed_bytes = self._allowed(request)
         self._appetite.begin(worker, request.moved_at)
-        worker.post(Next(request.number))
+        worker.post(Next(request.number, allowed_bytes))
 
     def abandon(self, request: Request) -> None:
         """Nobody waits for `request` any more: its worker may finish it, within limits."""
@@ -223,6 +228,7 @@ class Pool:
         worker.kill(STARVED)
         self.resize(max(1, self.running_size - 1))
         self._telling.memory(worker, "killed", held_bytes, self.running_size)
+        self._allowance.starved()
 
     def recycle_idle(self, least_bytes: int) -> None:
         """Recycle the workers that keep so much more than after their first call, each when it has no call."""
@@ -281,9 +287,19 @@ class Pool:
     def _send(self, worker: WorkerProcess, request: Request) -> None:
         assert request.payload is not None
         worker.calls.append(request)
-        worker.post(Invoke(request.number, request.piece_bytes), [request.payload.fd])
+        worker.post(Invoke(request.number, request.piece_bytes, self._allowed(request)), [request.payload.fd])
         if worker.calls[0] is request:
             self._begin(worker)
+
+    def _allowed(self, request: Request) -> int | None:
+        """By how much the worker of `request` may grow."""
+        if self.function.gpus:
+            return None  # a device's driver reserves at will
+        lent = 0 if request.loan is None else request.loan.size
+        goes_alone = request.alone or request.large or not self._appetite.known
+        fewer = self.running_size - 1 if goes_alone else 0
+        request.allowed_bytes = self._allowance.of((self.function.memory or 0) + lent, fewer)
+        return request.allowed_bytes
 
     def _begin(self, worker: WorkerProcess) -> None:
         """The first call of `worker` is computed now."""
@@ -304,12 +320,17 @@ class Pool:
 
     def _answer(self, worker: WorkerProcess, message: Made | Finished | Raised, fds: list[int]) -> None:
         request = worker.calls[0]
-        last = not isinstance(message, Made) or message.last
+        last = is_last(message)
         if isinstance(message, Made):
             self._learn(worker, request, message)
             request.paused = not last
         abandoned = request.abandoned
-        request.answer((message, fds))
+        if isinstance(message, Raised) and message.kind == UdfMemoryExceeded.__name__:
+            self._allowance.failed(request.allowed_bytes, message.peak_bytes - worker.memory.held_bytes)
+            self._roster.retire_full(worker, message.held_bytes)
+            request.answer(self._appetite.refused(worker, message))
+        else:
+            request.answer((message, fds))
         if last or abandoned:
             self._ended(worker, request)
 
@@ -348,6 +369,8 @@ class Pool:
         """
         calls = list(worker.calls)
         if calls and calls[0].begun:
+            if died.signal in CRASHES:
+                self._allowance.failed(calls[0].allowed_bytes, 0)
             calls.pop(0).answer(self._appetite.exceeded(worker) if worker.starved_bytes else died)
         for call in calls:
             call.repay()

@@ -19,6 +19,7 @@ from anyio.abc import TaskGroup
 
 from brim.errors import PlanError
 from brim.io.process_tree import anonymous_tree_bytes
+from brim.io.workers.allowance import Room
 from brim.io.workers.devices import Devices, Place, in_the_way
 from brim.io.workers.entrance import Gates
 from brim.io.workers.in_process import ProcessCaller
@@ -52,6 +53,7 @@ class WorkerPools:
     template: Template
     pools: list[Pool] = field(default_factory=list)
     on_ready: Callable[[int, int], object] = lambda _pid, _shared_bytes: None
+    free_bytes: Callable[[], int] | None = None
     gates: Gates = field(default_factory=Gates)
 
     @property
@@ -166,10 +168,11 @@ class WorkerPools:
         for pool in self.pools:
             pool.recycle_idle(least_bytes)
 
-    def end_hungriest(self, least_bytes: int) -> None:
+    def end_hungriest(self, least_bytes: int, *, gone: bool = True) -> None:
         """End the worker that holds most beyond what it was lent, if that is `least_bytes` or more.
 
-        One at a time, as long as one that is ending still holds more than that: it is about to come back.
+        What the kernel allows it counts as lent where memory is not `gone`. One at a time, as long as one that is
+        ending still holds more than that: it is about to come back.
         """
         ending = [worker for pool in self.pools for worker in pool.workers if worker.starved_bytes]
         least_bytes = max(least_bytes, *(anonymous_tree_bytes(worker.facts.pid) for worker in ending), 0)
@@ -179,7 +182,7 @@ class WorkerPools:
             for worker in pool.workers
             if worker.calls and not worker.end_reason
         }
-        over = {(pool, worker): worker.memory.overdraft(now) for (pool, worker), now in held.items()}
+        over = {(pool, worker): worker.memory.overdraft(now, allowed=not gone) for (pool, worker), now in held.items()}
         if over and max(over.values()) >= least_bytes:
             pool, worker = max(over, key=lambda key: over[key])
             pool.starve(worker, held[pool, worker])
@@ -213,7 +216,14 @@ class WorkerPools:
 
     def _household(self) -> Household:
         folder = None if HAS_MEMFD else str(self.spill.folder)
-        return Household(folder, self.limits.memory, self.clock, self.tasks, self.devices, self.template, self.on_ready)
+        memory, clock, tasks = self.limits.memory, self.clock, self.tasks
+        return Household(folder, memory, clock, tasks, self.devices, self.template, self.on_ready, self._room)
+
+    def _room(self, fewer: int) -> Room:
+        """What one worker may take of the `free_bytes` of the engine, so that all may at once; `fewer` do not."""
+        free = self.limits.memory if self.free_bytes is None else self.free_bytes()
+        computing = sum(pool.running_size for pool in self.pools if not pool.is_idle)
+        return Room(free // max(1, computing - fewer), free)
 
     def _end_idle(self) -> None:
         """End the workers of idle pools that are too many."""

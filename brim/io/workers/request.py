@@ -43,6 +43,7 @@ class Request:
     paused: bool = False  # it has a piece out and computes nothing until the next is asked for
     loan: Loan | None = None
     took_bytes: int | None = None  # by its last piece
+    allowed_bytes: int | None = None  # by which its worker may grow
     _wanted: int | None = None
     _reply: Reply | BrimError | None = None
     _turned: anyio.Event = field(default_factory=anyio.Event)

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from brim.io.workers.appetite import Appetite
 from brim.io.workers.process import WorkerProcess
 from brim.io.workers.request import Request
+from brim.sizes import MIB
 
 SENT_AHEAD_BELOW_S = 0.25  # calls that take longer gain nothing from one that is sent ahead, and wait for it at the end
 RECENT = 0.3  # weight of the latest call in the mean time of a call
+WORTH_RECYCLING = 8 * MIB
 SHORT = "memory is short"
 
 
@@ -65,6 +67,10 @@ class Roster:
         if self.appetite.leaks(worker, self.size) and not any(other.retiring for other in self.workers):
             worker.retiring = True
             self.appetite.recycled_for_leaking(worker)
+
+    def retire_full(self, worker: WorkerProcess, held_bytes: int) -> None:
+        """Let `worker`, which was refused memory and holds so much, get no further call if it keeps a part of that."""
+        worker.retiring = worker.retiring or worker.memory.kept(held_bytes) >= WORTH_RECYCLING
 
     def of(self, request: Request) -> WorkerProcess | None:
         """The worker that has `request`."""

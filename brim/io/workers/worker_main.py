@@ -11,7 +11,6 @@ import ctypes
 import faulthandler
 import gc
 import os
-import resource
 import select
 import signal
 import socket
@@ -21,7 +20,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -30,8 +29,9 @@ import cloudpickle
 from brim.errors import UdfError
 from brim.io.allocators import give_back
 from brim.io.workers.blocking_channel import BlockingChannel
+from brim.io.workers.data_limit import DataLimit
 from brim.io.workers.messages import Alive, Finished, Invoke, Made, Message, Next, Raised, Ready, Start, Stop
-from brim.io.workers.own_memory import OwnMemory, base_bytes, be_killed_first, data_bytes, own_memory, reset_peak
+from brim.io.workers.own_memory import OwnMemory, base_bytes, be_killed_first, own_memory, reset_peak
 from brim.io.workers.pandas_later import load_pandas_later
 from brim.io.workers.payload import Payload, read_bytes
 from brim.io.workers.segment_reader import SegmentReader
@@ -104,6 +104,7 @@ class _Worker:
     waiting: deque[tuple[Invoke, int]] = field(default_factory=deque)
     current: int = 0
     lowest_bytes: int = 0
+    data_limit: DataLimit | None = None
     segments: SegmentReader = field(default_factory=SegmentReader)
 
     def serve(self) -> None:
@@ -117,11 +118,12 @@ class _Worker:
         try:
             applied = self._build(read_bytes(descriptor))
         except BaseException as error:  # noqa: BLE001 - whatever importing and constructing may raise
-            self._send_error(0, raised("the function", error))
+            self.channel.send(_failure(0, raised("the function", error)))
             return
         gc.collect()
         if start.most_bytes is not None:
-            _limit_data(start.most_bytes)
+            self.data_limit = DataLimit.beyond_now(start.most_bytes)
+            self.data_limit.apply()
         self.lowest_bytes = own_memory().held_bytes
         self.channel.send(Ready(base_bytes(), self.lowest_bytes))
         while (work := self._next_work()) is not None:
@@ -159,20 +161,26 @@ class _Worker:
         pieces = applied.pieces(self.segments.read(descriptor), invoke.piece_bytes)
         many = applied.function.kind == "batch"
         try:
-            self._send_pieces(invoke.call, pieces, many=many)
+            self._send_pieces(invoke, pieces, many=many)
         except UdfError as error:
-            self._send_error(invoke.call, error)
+            failure = _failure(invoke.call, error)
         except (BrokenPipeError, ConnectionResetError):
             raise
         except BaseException as error:  # noqa: BLE001 - such as KeyboardInterrupt or an OSError of the payload
-            self._send_error(invoke.call, raised(applied.function.name, error))
+            failure = _failure(invoke.call, raised(applied.function.name, error))
+        else:
+            return
+        pieces.close()  # with the error and its frames gone, what they referred to is no part of what is held
+        self.channel.send(replace(failure, held_bytes=own_memory().held_bytes))
 
-    def _send_pieces(self, call: int, pieces: Generator[Piece, None, None], *, many: bool) -> None:
+    def _send_pieces(self, asked: Invoke | Next, pieces: Generator[Piece, None, None], *, many: bool) -> None:
         """Make and send a piece, each time one is asked for."""
+        call = asked.call
         while True:
             reset_peak()
             started = time.perf_counter()
-            piece = next(pieces, None)
+            with self._allowed(asked.allowed_bytes):
+                piece = next(pieces, None)
             if piece is None:
                 self.channel.send(Finished(call, self.segments.release()))
                 return
@@ -184,8 +192,14 @@ class _Worker:
                 read = not many and self._is_read(pieces)
                 made = Made(call, not many, busy_s, memory.peak_bytes, memory.held_bytes, read)
                 self.channel.send(made, [payload.fd for payload in payloads])
-            if not many or not self._is_wanted(call):
+            if not many or (wanted := self._wanted(call)) is None:
                 return
+            asked = wanted
+
+    def _allowed(self, grow_bytes: int | None) -> AbstractContextManager[None]:
+        """A block in which the process may grow by so much."""
+        limit = self.data_limit
+        return nullcontext() if limit is None or grow_bytes is None else limit.lowered(grow_bytes)
 
     def _is_read(self, pieces: Generator[Piece, None, None]) -> bool:
         """Whether nobody refers to the batch of the call any more, once it has made its only piece."""
@@ -208,20 +222,16 @@ class _Worker:
         self.lowest_bytes = min(self.lowest_bytes, memory.held_bytes)
         return memory
 
-    def _is_wanted(self, call: int) -> bool:
-        """Wait until the next piece of `call` is asked for, or is not wanted any more."""
+    def _wanted(self, call: int) -> Next | None:
+        """Wait until the next piece of `call` is asked for; None when it is not wanted any more."""
         while (message := self.channel.receive()) is not None:
             match message[0]:
-                case Next(call=asked) if asked == call:
-                    return True
+                case Next(call=asked) as following if asked == call:
+                    return following
                 case Stop(call=stopped) if stopped == call:
-                    return False
+                    return None
             self._sort(*message)
-        return False
-
-    def _send_error(self, call: int, error: UdfError) -> None:
-        peak_bytes = own_memory().peak_bytes
-        self.channel.send(Raised(call, type(error).__name__, error.reason, error.traceback, peak_bytes))
+        return None
 
     def _tell_alive(self) -> None:
         self.channel.send(Alive(self.current))
@@ -247,12 +257,8 @@ class _RowLimit:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _limit_data(most_bytes: int) -> None:
-    """Let allocations of more than `most_bytes` fail, with an error that names the line, before the kernel kills."""
-    with suppress(OSError, ValueError):
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        most = data_bytes() + most_bytes
-        resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+def _failure(call: int, error: UdfError) -> Raised:
+    return Raised(call, type(error).__name__, error.reason, error.traceback, own_memory().peak_bytes)
 
 
 def _time_out(_signal: int, _frame: FrameType | None) -> Any:

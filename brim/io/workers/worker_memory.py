@@ -17,10 +17,14 @@ FORGET = 0.9
 
 @dataclass(eq=False, slots=True)
 class WorkerMemory:
-    """`lent_bytes` is what its calls may take beside the `held_bytes`."""
+    """`lent_bytes` is what its call should take beside the `held_bytes`, `allowed_bytes` the most that it can.
+
+    That is 0 where nothing limits it.
+    """
 
     held_bytes: int = 0
     lent_bytes: int = 0
+    allowed_bytes: int = 0
     _first_bytes: int | None = None  # held after the first call
 
     @property
@@ -45,9 +49,14 @@ class WorkerMemory:
             self._first_bytes = held_bytes
         return max(0, peak_bytes - max(before, held_bytes)), max(0, held_bytes - before)
 
-    def overdraft(self, now_bytes: int) -> int:
-        """By how much `now_bytes` is more than it holds and was lent."""
-        return max(0, now_bytes - self.held_bytes - self.lent_bytes)
+    def kept(self, held_bytes: int) -> int:
+        """How much of `held_bytes` has come since its first call, or before that since it was ready."""
+        return held_bytes - (self.held_bytes if self._first_bytes is None else self._first_bytes)
+
+    def overdraft(self, now_bytes: int, *, allowed: bool = False) -> int:
+        """By how much `now_bytes` is more than it holds and was lent, or `allowed` to take."""
+        most = max(self.lent_bytes, self.allowed_bytes) if allowed else self.lent_bytes
+        return max(0, now_bytes - self.held_bytes - most)
 
 
 @dataclass(eq=False, slots=True)

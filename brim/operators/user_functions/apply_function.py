@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from brim.operators.user_functions.contract import checked_array, checked_batches
 from brim.operators.user_functions.piece import Piece
-from brim.operators.user_functions.raised import raised
+from brim.operators.user_functions.raised import is_of_memory, raised
 from brim.operators.user_functions.row_results import RowResults, RowTimedOut, result_batch
 from brim.operators.user_functions.user_function import UserFunction
 from brim.sizes import cut
@@ -59,7 +59,9 @@ class Applied:
             try:
                 with self.limit():
                     results.returned(row, self.function.arguments.call(self.called, given))
-            except (Exception, SystemExit, RowTimedOut) as error:  # noqa: BLE001 - whatever a user's row raises
+            except (Exception, SystemExit, RowTimedOut) as error:
+                if is_of_memory(error):
+                    raise raised(self.function.name, error) from error  # the row may find more when it is called alone
                 results.raised(row, error)
         return results.piece()
 

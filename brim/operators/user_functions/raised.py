@@ -8,6 +8,7 @@ from brim.errors import UdfError, UdfMemoryExceeded
 
 REASON_CHARS, TRACE_CHARS = 500, 8000
 WORDS_OF_MEMORY = ("out of memory", "cannot allocate memory", "can't allocate memory", "bad_alloc", "bad allocation")
+WORDS_OF_THREADS = ("can't start new thread", "resource temporarily unavailable")  # whose stacks found no place
 
 
 def raised(name: str, error: BaseException) -> UdfError:
@@ -18,7 +19,7 @@ def raised(name: str, error: BaseException) -> UdfError:
     """
     if isinstance(error, UdfError):
         return error
-    kind = UdfMemoryExceeded if _is_of_memory(error) else UdfError
+    kind = UdfMemoryExceeded if is_of_memory(error) else UdfError
     reason = f"{type(error).__name__}: {_text_of(error)}"[:REASON_CHARS]
     trace = error.__traceback__
     while trace is not None and _is_ours(trace.tb_frame.f_globals.get("__name__", "")):
@@ -36,10 +37,10 @@ def told(error: UdfError) -> str:
     return error.reason if type(error) is UdfError else f"{type(error).__name__}: {error.reason}"
 
 
-def _is_of_memory(error: BaseException) -> bool:
+def is_of_memory(error: BaseException) -> bool:
     """Whether `error` says that memory is short: models raise errors of their own, of the host's or a device's."""
     text = _text_of(error).lower()
-    return isinstance(error, MemoryError) or any(words in text for words in WORDS_OF_MEMORY)
+    return isinstance(error, MemoryError) or any(words in text for words in (*WORDS_OF_MEMORY, *WORDS_OF_THREADS))
 
 
 def clean(text: str) -> str:

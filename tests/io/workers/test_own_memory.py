@@ -14,12 +14,12 @@ from brim.sizes import MIB
 CODE = f"""
 import json, mmap, os, sys
 from dataclasses import astuple
-from brim.io.workers.own_memory import base_bytes, data_bytes, own_memory, reset_peak
+from brim.io.workers.own_memory import base_bytes, data_and_held_bytes, own_memory, reset_peak
 SIZE = {64 * MIB}
 seen = {{}}
 def see(name):
     own = own_memory()
-    seen[name] = dict(held=own.held_bytes, peak=own.peak_bytes, base=base_bytes(), data=data_bytes())
+    seen[name] = dict(held=own.held_bytes, peak=own.peak_bytes, base=base_bytes(), data=data_and_held_bytes()[0])
 see("first")  # what reading takes is there from now on
 see("before")
 held = mmap.mmap(-1, SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)

@@ -1,0 +1,60 @@
+"""Allowance: by how much a worker may grow in a call before the kernel refuses it more.
+
+The tree is looked at every few milliseconds, in which two workers take tens of megabytes; the kernel is never late. So
+each call may allocate what it is lent, or its share of what is free beyond that, and gets a `MemoryError` at the line
+that asks for more. The kernel counts what is allocated, not what is used: a function that asks for much more than it
+uses is seen by its failing with little in hand, and let go on unlimited, until that takes memory that is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from brim.sizes import MIB
+
+SLACK = 16 * MIB  # beyond a loan, which is an estimate
+USED_SHARE = 2
+
+
+class Room(NamedTuple):
+    """What is free, and the share of one worker in it."""
+
+    share_bytes: int
+    free_bytes: int
+
+
+@dataclass(eq=False, slots=True)
+class Allowance:
+    """Of the workers of one function. `room` is what is free, and the share of one of them were there so many fewer.
+
+    >>> allowance = Allowance(lambda fewer: Room((1 + fewer) * 100 * MIB, 300 * MIB))
+    >>> asked = allowance.of(5 * MIB), allowance.of(200 * MIB), allowance.of(900 * MIB), allowance.of(0, fewer=1)
+    >>> [size and size // MIB for size in asked]
+    [100, 216, 300, 200]
+    >>> allowance.failed(100 * MIB, 3 * MIB)
+    >>> allowance.of(5 * MIB) is None
+    True
+    """
+
+    room: Callable[[int], Room]
+    _unlimited: bool = False
+    _uses_it: bool = False
+
+    def of(self, lent_bytes: int, fewer: int = 0) -> int | None:
+        """Bytes by which a worker may grow in a call that was lent so much; None where nothing limits it."""
+        if self._unlimited:
+            return None
+        room = self.room(fewer)
+        return max(SLACK, min(max(lent_bytes + SLACK, room.share_bytes), room.free_bytes))
+
+    def failed(self, allowed_bytes: int | None, took_bytes: int) -> None:
+        """A call that was allowed so much failed for want of memory, or crashed, when it had taken so much."""
+        if allowed_bytes is not None and not self._uses_it:
+            self._unlimited = took_bytes * USED_SHARE < allowed_bytes
+
+    def starved(self) -> None:
+        """A worker had to be ended because it took too much: if nothing limited it, something does from now on."""
+        if self._unlimited:
+            self._unlimited, self._uses_it = False, True
