@@ -38,7 +38,8 @@ class Blame(Generic[R]):
     done: list[tuple[int, R]] = field(default_factory=list)
     blamed: list[tuple[int, Exception]] = field(default_factory=list)
     _parts: list[tuple[int, int]] = field(init=False)
-    _tries: int = 0  # of the part to be called, that ended in a death or for want of memory
+    _deaths: int = 0  # of workers that had the part to be called
+    _wants: int = 0  # of memory for it
     _died_whole: bool = False
     _starving: bool = False
 
@@ -63,7 +64,7 @@ class Blame(Generic[R]):
     def succeeded(self, result: R) -> None:
         """The call of `part` made `result`."""
         start, _ = self._parts.pop()
-        self._tries, self._starving = 0, False
+        self._deaths, self._wants, self._starving = 0, 0, False
         self.done.append((start, result))
 
     def failed(self, reason: Exception) -> bool:
@@ -72,16 +73,16 @@ class Blame(Generic[R]):
 
     def died(self, reason: Exception) -> bool:
         """The worker that computed `part` died."""
-        self._tries += 1
+        self._deaths += 1
         if self._many and self.whole and not self._died_whole:
             self._died_whole = True
             return False
-        return not self._halve() and self._tries >= DEATHS_ALONE and self._blame(reason)
+        return not self._halve() and self._deaths >= DEATHS_ALONE and self._blame(reason)
 
     def starved(self, reason: Exception, *, untried: bool = False) -> bool:
         """The call of `part` found too little memory; `untried` if none of the function has ended well before."""
-        self._tries, self._starving = self._tries + 1, True
-        return not self._halve(first=1 if untried else None) and self._tries >= TRIES_FOR_MEMORY and self._blame(reason)
+        self._wants, self._starving = self._wants + 1, True
+        return not self._halve(first=1 if untried else None) and self._wants >= TRIES_FOR_MEMORY and self._blame(reason)
 
     @property
     def _many(self) -> bool:
@@ -95,11 +96,11 @@ class Blame(Generic[R]):
         start, stop = self._parts.pop()
         middle = (start + stop) // 2 if first is None else start + first
         self._parts += [(middle, stop), (start, middle)]
-        self._tries, self._starving = 0, False
+        self._deaths, self._wants, self._starving = 0, 0, False
         return True
 
     def _blame(self, reason: Exception) -> bool:
         start, _ = self._parts.pop()
-        self._tries, self._starving = 0, False
+        self._deaths, self._wants, self._starving = 0, 0, False
         self.blamed.append((start, reason))
         return True

@@ -117,7 +117,7 @@ def test_each_row_is_answered_once_whatever_its_neighbours_do_and_workers_die_of
     for row, reason in blame.blamed:
         ends = alone[row]
         assert str(reason) == ends[-1]
-        assert "failed" in ends or len(ends) >= {"died": DEATHS_ALONE, "starved": TRIES_FOR_MEMORY}[ends[-1]]
+        assert "failed" in ends or ends.count(ends[-1]) == {"died": DEATHS_ALONE, "starved": TRIES_FOR_MEMORY}[ends[-1]]
     assert set(bad) <= {row for row, _ in blame.blamed}, "who is bad is blamed"
 
 
@@ -140,3 +140,16 @@ def test_a_part_that_starves_is_halved_before_it_gets_all_there_is():
     assert (blame.part, blame.starving) == ((2, 3), True)
     blame.succeeded("made too")
     assert (blame.part, blame.starving) == ((3, 4), False), "the next row begins anew"
+
+
+def test_a_death_by_chance_takes_no_row_its_second_try_with_all_memory_nor_a_want_of_memory_one_of_its_three_deaths():
+    blame = Blame(1)
+    assert not blame.died(ValueError())
+    assert not blame.starved(ValueError())
+    assert blame.starving, "it has not been called with all there is"
+    assert not blame.died(ValueError())
+    assert blame.starving, "nor was that an answer"
+    assert blame.starved(ValueError("hungry"))
+    assert str(blame.blamed[0][1]) == "hungry"
+    blame = Blame(1)
+    assert [blame.starved(ValueError()), *(blame.died(ValueError()) for _ in range(3))] == [False, False, False, True]
