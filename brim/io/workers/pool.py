@@ -262,7 +262,7 @@ class Pool:
 
     def _loaded(self) -> int:
         """How many workers have made something, and have what first calls load."""
-        return sum(not worker.memory.fresh and not worker.end_reason for worker in self.workers)
+        return sum(not worker.memory.fresh and not worker.end_reason for worker in self._roster.counted())
 
     def _start_more(self, request: Request) -> None:
         """Start a worker for `request` where there may be one more, and fewer are starting than are waited for."""
@@ -325,6 +325,8 @@ class Pool:
             self._learn(worker, request, message)
             request.paused = not last
         abandoned = request.abandoned
+        if isinstance(message, Raised):
+            self._failed(request)
         if isinstance(message, Raised) and message.kind == UdfMemoryExceeded.__name__:
             self._allowance.failed(request.allowed_bytes, message.peak_bytes - worker.memory.held_bytes)
             self._roster.retire_full(worker, message.held_bytes)
@@ -333,6 +335,14 @@ class Pool:
             request.answer((message, fds))
         if last or abandoned:
             self._ended(worker, request)
+        else:
+            self.go()
+
+    def _failed(self, request: Request) -> None:
+        """What was asked for after `request` may have to wait until that has been made again."""
+        under_way = [call for worker in self.workers for call in worker.calls]
+        for call in (*under_way, *self.waiting):
+            call.behind = call.behind or call.number > request.number
 
     def _learn(self, worker: WorkerProcess, request: Request, made: Made) -> None:
         worker.facts.calls += 1
@@ -369,6 +379,7 @@ class Pool:
         """
         calls = list(worker.calls)
         if calls and calls[0].begun:
+            self._failed(calls[0])
             if died.signal in CRASHES:
                 self._allowance.failed(calls[0].allowed_bytes, 0)
             calls.pop(0).answer(self._appetite.exceeded(worker) if worker.starved_bytes else died)

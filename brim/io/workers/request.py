@@ -41,6 +41,7 @@ class Request:
     written: bool = False
     abandoned: bool = False
     paused: bool = False  # it has a piece out and computes nothing until the next is asked for
+    behind: bool = False  # a call of rows before its own has failed: until that is made again its pieces wait
     loan: Loan | None = None
     took_bytes: int | None = None  # by its last piece
     allowed_bytes: int | None = None  # by which its worker may grow
@@ -48,6 +49,11 @@ class Request:
     _reply: Reply | BrimError | None = None
     _turned: anyio.Event = field(default_factory=anyio.Event)
     _changed: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def waits_for_another(self) -> bool:
+        """Whether it computes nothing until a call that failed has been made again."""
+        return self.paused and self.behind
 
     def begin(self, now: float) -> None:
         """Its worker computes it now."""

@@ -1,7 +1,9 @@
 """The roster: the workers of one function, and which of them takes the next call. It starts and sends nothing.
 
 A call goes to a worker that has none, one that has worked before if there is a choice. Where all are busy with calls
-that are short, one more is sent ahead to a worker, so that it need not wait for us.
+that are short, one more is sent ahead to a worker, so that it need not wait for us; not where calls yield, because they
+keep their worker until all they made is taken. Such a worker does not count while what its call made has to wait for a
+call that is made again: that would have to wait for it.
 """
 
 from __future__ import annotations
@@ -34,14 +36,14 @@ class Roster:
 
     def free(self, request: Request) -> WorkerProcess | None:
         """The worker that `request` goes to; None while it has to wait for one."""
-        busy = [worker for worker in self.workers if worker.calls]
-        under_way = [call for worker in busy for call in worker.calls]
+        counted = self.counted()
+        under_way = [call for worker in counted for call in worker.calls]
         if any(call.alone or call.large for call in (request, *under_way)) and under_way:
             return None
-        ready = [worker for worker in self.workers if worker.ready and not worker.end_reason and not worker.retiring]
+        ready = [worker for worker in counted if worker.ready and not worker.end_reason and not worker.retiring]
         if idle := [worker for worker in ready if not worker.calls]:
             return self._only(idle) if request.alone else min(idle, key=lambda worker: worker.memory.fresh)
-        full = len(self.workers) == len(ready) == self.running_size
+        full = len(counted) == len(ready) == self.running_size and self.appetite.function.kind != "batch"
         if full and self.call_s is not None and self.call_s < SENT_AHEAD_BELOW_S:
             return next((worker for worker in ready if self._takes_ahead(worker)), None)
         return None
@@ -49,7 +51,7 @@ class Roster:
     def lacks(self, request: Request, waiting: int) -> bool:
         """Whether one more may be started for `request`: fewer are starting than calls are `waiting`."""
         starting = sum(not worker.ready for worker in self.workers)
-        return starting < waiting and len(self.workers) < (1 if request.alone else self.running_size)
+        return starting < waiting and len(self.counted()) < (1 if request.alone else self.running_size)
 
     def took(self, busy_s: float) -> None:
         """A call took so long."""
@@ -58,7 +60,7 @@ class Roster:
 
     def end_surplus(self, worker: WorkerProcess) -> None:
         """Let `worker` end if there are too many and it has no call."""
-        living = sum(not worker.end_reason for worker in self.workers)
+        living = sum(not other.end_reason for other in self.counted())
         if living > self.running_size and worker.ready and not worker.calls and not worker.end_reason:
             worker.hang_up(SHORT)
 
@@ -71,6 +73,10 @@ class Roster:
     def retire_full(self, worker: WorkerProcess, held_bytes: int) -> None:
         """Let `worker`, which was refused memory and holds so much, get no further call if it keeps a part of that."""
         worker.retiring = worker.retiring or worker.memory.kept(held_bytes) >= WORTH_RECYCLING
+
+    def counted(self) -> list[WorkerProcess]:
+        """All workers but those whose call waits for one that is made again."""
+        return [worker for worker in self.workers if not (worker.calls and worker.calls[0].waits_for_another)]
 
     def of(self, request: Request) -> WorkerProcess | None:
         """The worker that has `request`."""
