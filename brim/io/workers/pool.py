@@ -170,12 +170,13 @@ class Pool:
     def lend(self, request: Request, loan: Loan) -> None:
         """`loan` is what `request` waited for.
 
-        Only the head of the line may keep one: what lies behind it would never begin, nor the head without that loan.
+        It goes back where `request` cannot begin with it now: its worker is gone meanwhile, or it is not the head any
+        more. Others may need it first, such as a call whose worker `request` has to wait for.
         """
         request.lend(loan)
-        if request in self.waiting and request is not self.waiting[0]:
-            request.repay()
         self.go()
+        if request in self.waiting:
+            request.repay()
 
     def ask_next(self, request: Request) -> None:
         """Let the worker of `request` make its next piece."""
@@ -355,7 +356,7 @@ class Pool:
     def _ended(self, worker: WorkerProcess, request: Request) -> None:
         """`request` has had its last reply: its worker goes on with what was sent ahead."""
         worker.calls.remove(request)
-        if worker.calls:
+        if worker.calls and not worker.end_reason:  # else it may end before that, and nobody is to blame for it
             self._begin(worker)
         self._retire(worker)
         self._roster.end_surplus(worker)

@@ -15,7 +15,7 @@ from worker_kit import function, unbegun
 from brim.errors import UdfMemoryExceeded, WorkerDied
 from brim.io.workers.appetite import ALONE_S
 from brim.io.workers.devices import Devices
-from brim.io.workers.lives import Household
+from brim.io.workers.lives import STARVED, Household
 from brim.io.workers.messages import Made
 from brim.io.workers.payload import Payload
 from brim.io.workers.pool import LOOK_AGAIN_S, Pool
@@ -85,7 +85,7 @@ def test_what_goes_back_to_the_head_of_the_line_finds_no_loan_behind_it(tasks):
         pool._roster.took(0.0)  # calls are short: one is sent ahead
         running, ahead, behind = (called(pool, memory) for _ in range(3))
         assert (list(worker.calls), list(pool.waiting)) == ([running, ahead], [behind])
-        pool.lend(behind, memory.try_work(MIB))
+        behind.lend(memory.try_work(MIB))
         assert memory.lent == 3 * MIB
         worker.end_reason = "died"
         pool.lost(worker, DIED)
@@ -101,9 +101,43 @@ def test_a_loan_that_comes_when_another_call_is_the_head_goes_back(tasks):
         head, behind = called(pool, memory), called(pool, memory)
         pool.lend(behind, memory.try_work(MIB))
         assert (behind.loan, memory.lent) == (None, 0)
-        for size in (MIB, 2 * MIB):
-            pool.lend(head, memory.try_work(size))
-        assert memory.lent == head.loan.size == 2 * MIB, "it has not more than one"
+        worker.retiring = False
+        pool.lend(head, memory.try_work(2 * MIB))
+        assert (head.begun, memory.lent, head.loan.size) == (True, 2 * MIB, 2 * MIB)
+
+
+@in_a_loop
+def test_a_loan_that_comes_when_the_worker_is_gone_it_was_for_goes_back(tasks):
+    """A call that keeps the only worker left may need it for its next piece, and nothing would move."""
+    with pool_of(tasks, 2) as (pool, (kept, idle)):
+        memory = FakeMemory()
+        known(pool, kept, MIB)
+        pool._roster.took(1.0)  # calls are long: none is sent ahead
+        called(pool, memory).paused = True
+        idle.hang_up("memory is short")
+        pool.throttle(1)
+        head = called(pool, memory)
+        before = memory.lent
+        pool.lend(head, memory.try_work(MIB))
+        assert (head.begun, head.loan, memory.lent) == (False, None, before)
+
+
+@in_a_loop
+def test_what_was_sent_ahead_to_a_worker_that_is_ended_after_its_call_goes_to_another(tasks):
+    with pool_of(tasks, 1) as (pool, (worker,)):
+        memory = FakeMemory()
+        known(pool, worker, MIB)
+        pool._roster.took(0.0)
+        first, ahead = called(pool, memory), called(pool, memory)
+        assert list(worker.calls) == [first, ahead]
+        worker.starved_bytes = GIB
+        worker.kill(STARVED)
+        pool.hear(worker, Made(first.number, True, 0.1, MIB, 0), [])  # it had answered before
+        pool.workers.remove(worker)
+        pool.lives.closing = True
+        pool.lost(worker, DIED)
+        assert list(pool.waiting) == [ahead], "it took no memory"
+        assert not ahead.begun
 
 
 @in_a_loop
