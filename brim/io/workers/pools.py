@@ -228,7 +228,7 @@ class WorkerPools:
     def _end_idle(self) -> None:
         """End the workers of idle pools that are too many."""
         workers = sum(len(pool.workers) for pool in self.pools)
-        for pool in [pool for pool in self.pools if pool.is_idle]:
+        for pool in [pool for pool in self.pools if pool.is_idle and not pool.measured]:
             if workers > self.limits.processes:
                 workers -= len(pool.workers)
                 pool.hang_up("idle")

@@ -424,6 +424,33 @@ def test_idle_workers_beyond_the_number_are_ended():
     assert with_pools(main, processes=1) == 1
 
 
+class SlowToBuild:
+    """As a model that takes a while to load."""
+
+    def __init__(self):
+        time.sleep(1.0)
+
+    def __call__(self, values):
+        return values
+
+
+def test_a_worker_that_is_being_measured_is_not_ended_with_those_that_are_too_many():
+    async def main(pools, stage):
+        async def measure():
+            await pools.measure(arrays(SlowToBuild).function)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(measure)
+            while not pools.pools:
+                await anyio.sleep(0.005)
+            await drive(arrays(lambda values: values), [ids(0, 1)], stage=stage)  # used later
+            (measured,) = [pool for pool in pools.pools if pool.measured]
+            assert not any(worker.end_reason for worker in measured.workers)
+        return measured in pools.pools
+
+    assert with_pools(main, processes=1), "or nobody ever ends its worker"
+
+
 def test_workers_are_seen_as_they_stand():
     async def main(pools, stage):
         await drive(arrays(lambda values: values), [ids(0, 1), ids(1, 2)], stage=stage)
