@@ -164,12 +164,18 @@ class Lives:
                 self._gone(worker, exit_code)
 
     def _post_start(self, worker: WorkerProcess) -> None:
-        payload = Payload.create(self.household.folder)
+        try:
+            payload = Payload.create(self.household.folder)
+        except OSError as error:
+            worker.give_up(error)
+            return
         try:
             payload.write_bytes(self.pickled)
             # A device's driver reserves at will.
             most = None if self.function.gpus else self.household.memory + STACKS_BYTES
             worker.post(Start(self.household.folder, most), [payload.fd])
+        except OSError as error:
+            worker.give_up(error)
         finally:
             payload.close()
 

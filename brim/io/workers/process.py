@@ -107,8 +107,16 @@ class WorkerProcess:
 
     def post(self, message: Message, fds: Sequence[int] = ()) -> None:
         """Send `message` soon, after those posted before; never waits. The descriptors stay open until it is sent."""
-        self._outgoing.append((message, [os.dup(fd) for fd in fds]))
+        try:
+            self._outgoing.append((message, [os.dup(fd) for fd in fds]))
+        except OSError as error:
+            self.give_up(error)
         self._rung.set()
+
+    def give_up(self, error: OSError) -> None:
+        """It cannot be told what to do, because files are short: it dies of that."""
+        self._printed.add(f"files are short: {error}".encode())
+        self.kill("")
 
     async def send_posted(self) -> None:
         """Send what is posted, for ever; ends when the worker has hung up."""
