@@ -1,7 +1,7 @@
 """Hungry functions in real memory cgroups: whether the kernel kills, and what is made of it where it does.
 
-The group is as large as `memory` and what the process weighs before it opens an engine, and a little for what is no
-memory of the tree: page tables, sockets and the like count in a group too.
+The group is as large as `memory` and what the process weighs with an engine that has nothing to do, and a little for
+what is no memory of the tree: page tables, sockets and the like count in a group too.
 """
 
 from __future__ import annotations

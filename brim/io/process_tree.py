@@ -26,6 +26,7 @@ import psutil
 from brim.sizes import KIB
 
 LOOKS_PER_PSS = 20
+THREADS = 16  # the place of their number in `stat`, after the state
 
 
 @dataclass(eq=False, slots=True)
@@ -40,6 +41,7 @@ class ProcessTree:
     _counted: set[int] = field(default_factory=set)
     _joined: deque[tuple[int, int]] = field(default_factory=deque)
     _statm: dict[int, int] = field(default_factory=dict)
+    _held: dict[int, int] = field(default_factory=dict)
 
     def look(self) -> int:
         """Bytes the tree holds now.
@@ -85,12 +87,21 @@ class ProcessTree:
         wanted = set(pids)
         for gone in self._statm.keys() - wanted:
             os.close(self._statm.pop(gone))
+            self._held.pop(gone, None)
         for new in wanted - self._statm.keys():
             with suppress(OSError):
                 self._statm[new] = os.open(f"/proc/{new}/statm", os.O_RDONLY | os.O_CLOEXEC)
 
     def _anonymous(self) -> int:
-        return sum(anonymous_bytes(file) for file in self._statm.values())
+        return sum(self._anonymous_of(pid, file) for pid, file in self._statm.items())
+
+    def _anonymous_of(self, pid: int, statm: int) -> int:
+        """What `pid` holds. Of one that is ending, what it held last: it tells of nothing before its pages are free."""
+        held = anonymous_bytes(statm)
+        if not held and (before := self._held.get(pid, 0)) and is_ending(pid):
+            return before
+        self._held[pid] = held
+        return held
 
 
 def tree_bytes(root: int | None = None) -> int:
@@ -143,6 +154,15 @@ def anonymous_bytes(statm: int) -> int:
         _, resident, shared, *_ = os.pread(statm, 128, 0).split()
         return (int(resident) - int(shared)) * mmap.PAGESIZE
     return 0
+
+
+def is_ending(pid: int) -> bool:
+    """Whether threads of a process are there that have not ended; the last of them frees its memory. Linux only."""
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return False
+    return state not in b"ZX" or int(fields[THREADS]) > 1
 
 
 def shmem_bytes(pid: int) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -227,3 +228,33 @@ def test_processes_may_join_from_any_thread_while_the_tree_is_looked_at():
             while not all(join.done() for join in joins):
                 tree.peek()
         assert tree.peek() - before > 3 * 60 * MIB
+
+
+@linux
+def test_the_memory_of_a_process_that_ends_counts_until_the_kernel_has_freed_it():
+    """For tens of milliseconds it maps nothing any more, and its pages are not free."""
+    code = f"""
+import signal, threading
+held = bytearray(b"\\1") * {512 * MIB}
+for _ in range(8):
+    threading.Thread(target=signal.pause, daemon=True).start()
+print(flush=True)
+signal.pause()
+"""
+    with started(code) as child:
+        child.stdout.readline()
+        tree = ProcessTree(child.pid)
+        assert tree.look() > 512 * MIB
+        child.kill()
+        while tree.peek() > 512 * MIB:
+            pass
+        assert os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        tree.close()
+
+
+@contextmanager
+def started(code):
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with child:
+        yield child
+        child.kill()
