@@ -177,7 +177,7 @@ def test_many_small_allocations_that_cannot_fit_end_the_run_with_what_its_worker
     assert outcome.error.peak_bytes > 100 * MIB
     assert "give the engine more memory" in outcome.error.reason
     assert "np.ones" in outcome.error.traceback, "the line that asked for what was not there"
-    assert outcome.times("killed") <= 1
+    assert outcome.times("killed") < 5, "two that begin before anything is known"
 
 
 def test_native_code_that_ignores_that_memory_is_short_is_ended():

@@ -197,6 +197,7 @@ class Lives:
         self.base_bytes = max(self.base_bytes, ready.base_bytes)
         self.household.on_ready(worker.facts.pid, max(0, ready.held_bytes - ready.base_bytes))
         self.telling.started(worker)
+        self.roster.end_surplus(worker)  # there may be fewer than when it was started
         self.changed()
 
     def _gone(self, worker: WorkerProcess, exit_code: int | None) -> None:

@@ -109,10 +109,10 @@ class Pool:
         self._telling.tell, self.used_at = None, self.clock.now()
         self.segments.clear()
 
-    def resize(self, size: int) -> None:
-        """Have at most `size` workers from now on."""
+    def resize(self, size: int, running_size: int | None = None) -> None:
+        """Have at most `size` workers from now on, and `running_size` for the time being."""
         self.size = self._roster.size = size
-        self.throttle(size)
+        self.throttle(size if running_size is None else running_size)
 
     def move(self, places: tuple[Place, ...]) -> None:
         """Have workers at `places` from now on: those that sit elsewhere end."""
@@ -181,6 +181,8 @@ class Pool:
     def ask_next(self, request: Request) -> None:
         """Let the worker of `request` make its next piece."""
         worker = self._roster.of(request)
+        if worker is None and request.has_reply:
+            return  # why it has none is said already
         if worker is None:
             request.answer(WorkerDied(self.function.name, None, request.rows))
             return
@@ -227,9 +229,12 @@ class Pool:
         """
         worker.starved_bytes = held_bytes
         worker.kill(STARVED)
-        self.resize(max(1, self.running_size - 1))
+        self._have_one_less()
         self._telling.memory(worker, "killed", held_bytes, self.running_size)
         self._allowance.starved()
+
+    def _have_one_less(self) -> None:
+        self.resize(max(1, self.size - 1), max(1, self.running_size - 1))
 
     def recycle_idle(self, least_bytes: int) -> None:
         """Recycle the workers that keep so much more than after their first call, each when it has no call."""
@@ -248,7 +253,7 @@ class Pool:
         if worker is None:
             self._start_more(request)
         elif worker.memory.fresh and (loaded := self._loaded()) and not self._appetite.has_room_to_load(request.memory):
-            self.resize(loaded)
+            self.resize(loaded, min(loaded, self.running_size))
             return None
         return worker
 
@@ -389,7 +394,7 @@ class Pool:
         if back := [call for call in calls if not call.abandoned]:
             self._put_back(back)
         if worker.killed_by_kernel:
-            self.resize(max(1, self.running_size - 1))
+            self._have_one_less()
 
     def _put_back(self, calls: list[Request]) -> None:
         """Let `calls` be the first in the line again; who was its head has to wait, and may keep no loan."""

@@ -98,6 +98,11 @@ class Request:
         self._turned.set()
         self._changed.set()
 
+    @property
+    def has_reply(self) -> bool:
+        """Whether there is a reply that nobody has read."""
+        return self._reply is not None
+
     async def reply(self) -> Reply:
         """The next reply, once it is there. Raises what the pool answered instead."""
         await self._changed.wait()

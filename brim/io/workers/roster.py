@@ -78,6 +78,10 @@ class Roster:
         """All workers but those whose call waits for one that is made again."""
         return [worker for worker in self.workers if not (worker.calls and worker.calls[0].waits_for_another)]
 
+    def loaded(self) -> int:
+        """How many workers have made something, and have what first calls load."""
+        return sum(not worker.memory.fresh and not worker.end_reason for worker in self.workers)
+
     def of(self, request: Request) -> WorkerProcess | None:
         """The worker that has `request`."""
         return next((worker for worker in self.workers if request in worker.calls), None)

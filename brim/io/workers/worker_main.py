@@ -159,9 +159,8 @@ class _Worker:
     def _call(self, applied: Applied, invoke: Invoke, descriptor: int) -> None:
         self.current = invoke.call
         pieces = applied.pieces(self.segments.read(descriptor), invoke.piece_bytes)
-        many = applied.function.kind == "batch"
         try:
-            self._send_pieces(invoke, pieces, many=many)
+            self._send_pieces(invoke, pieces)
         except UdfError as error:
             failure = _failure(invoke.call, error)
         except (BrokenPipeError, ConnectionResetError):
@@ -173,7 +172,7 @@ class _Worker:
         pieces.close()  # with the error and its frames gone, what they referred to is no part of what is held
         self.channel.send(replace(failure, held_bytes=own_memory().held_bytes))
 
-    def _send_pieces(self, asked: Invoke | Next, pieces: Generator[Piece, None, None], *, many: bool) -> None:
+    def _send_pieces(self, asked: Invoke | Next, pieces: Generator[Piece, None, None]) -> None:
         """Make and send a piece, each time one is asked for."""
         call = asked.call
         while True:
@@ -187,12 +186,13 @@ class _Worker:
             busy_s = time.perf_counter() - started
             with ExitStack() as stack:
                 payloads = [stack.enter_context(closing(payload)) for payload in self._written(piece)]
+                last = piece.last
                 del piece  # what it weighs here is no part of what the worker holds
                 memory = self._memory()
-                read = not many and self._is_read(pieces)
-                made = Made(call, not many, busy_s, memory.peak_bytes, memory.held_bytes, read)
+                read = last and self._is_read(pieces)
+                made = Made(call, last, busy_s, memory.peak_bytes, memory.held_bytes, read)
                 self.channel.send(made, [payload.fd for payload in payloads])
-            if not many or (wanted := self._wanted(call)) is None:
+            if last or (wanted := self._wanted(call)) is None:
                 return
             asked = wanted
 
@@ -202,7 +202,7 @@ class _Worker:
         return nullcontext() if limit is None or grow_bytes is None else limit.lowered(grow_bytes)
 
     def _is_read(self, pieces: Generator[Piece, None, None]) -> bool:
-        """Whether nobody refers to the batch of the call any more, once it has made its only piece."""
+        """Whether nobody refers to the batch of the call any more, once it has made its last piece."""
         pieces.close()
         return self.segments.release()
 

@@ -5,9 +5,9 @@ What the function raises becomes a `UdfError` with the user's own traceback; wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -37,12 +37,13 @@ class Applied:
         """What the function makes of `batch`: one piece of one column, or for whole batches as many as it yields."""
         match self.function.kind:
             case "array":
-                yield Piece(result_batch(self._array(batch)))
+                yield Piece(result_batch(self._array(batch)), last=True)
             case "row":
-                yield self._rows(batch)
+                yield replace(self._rows(batch), last=True)
             case "batch":
-                for made in self._batches(batch):
-                    yield from map(Piece, cut(made, piece_bytes))
+                for made, last in self._batches(batch):
+                    for part, is_end in marked(cut(made, piece_bytes)):
+                        yield Piece(part, last=last and is_end)
 
     def _array(self, batch: pa.RecordBatch) -> pa.Array:
         try:
@@ -65,14 +66,15 @@ class Applied:
                 results.raised(row, error)
         return results.piece()
 
-    def _batches(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    def _batches(self, batch: pa.RecordBatch) -> Iterator[tuple[pa.RecordBatch, bool]]:
+        """What is made of `batch`, each with whether it is known to be the last."""
         name, schema = self.function.name, self.function.schema or batch.schema
         try:
             value = self.function.arguments.call(self.called, [batch])
         except (Exception, SystemExit) as error:
             raise raised(name, error) from error
         if not hasattr(value, "__next__"):
-            yield from checked_batches(name, value, schema)
+            yield from marked(made for made in checked_batches(name, value, schema) if made.num_rows)
             return
         while True:
             try:
@@ -81,7 +83,22 @@ class Applied:
                 return
             except (Exception, SystemExit) as error:
                 raise raised(name, error) from error
-            yield from checked_batches(name, piece, schema)
+            yield from ((made, False) for made in checked_batches(name, piece, schema))
+
+
+def marked(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, bool]]:
+    """Each of `batches`, with whether it is the last.
+
+    >>> [last for _, last in marked([pa.record_batch({"n": [1]})] * 3)]
+    [False, False, True]
+    """
+    before = None
+    for batch in batches:
+        if before is not None:
+            yield before, False
+        before = batch
+    if before is not None:
+        yield before, True
 
 
 def rows_of(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:

@@ -68,7 +68,8 @@ def test_it_inherits_its_channel_and_nothing_else():
 def test_nothing_secret_is_in_its_arguments_and_it_leads_a_group_of_its_own():
     with spawned(environment(os.environ, ()) | {"SECRET": "hunter2"}) as (process, _, theirs):
         proc = Path(f"/proc/{process.pid}")
-        arguments = proc.joinpath("cmdline").read_bytes().decode().split("\0")[:-1]
+        while not (arguments := proc.joinpath("cmdline").read_bytes().decode().split("\0")[:-1]):
+            pass  # its memory is being laid out
         assert b"SECRET=hunter2" in proc.joinpath("environ").read_bytes()
         assert os.getsid(process.pid) == os.getpgid(process.pid) == process.pid
         channel = theirs.fileno()
