@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from brim.io.workers.own_memory import data_and_held_bytes
 
-AGAIN_SHARE = 4
+AGAIN_SHARE = 16  # what may be taken again of what is mapped, as a part of what may be taken at all
 
 
 @dataclass(frozen=True, slots=True)

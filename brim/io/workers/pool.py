@@ -181,10 +181,9 @@ class Pool:
     def ask_next(self, request: Request) -> None:
         """Let the worker of `request` make its next piece."""
         worker = self._roster.of(request)
-        if worker is None and request.has_reply:
-            return  # why it has none is said already
         if worker is None:
-            request.answer(WorkerDied(self.function.name, None, request.rows))
+            if not request.has_reply:  # or why it has no worker is said already
+                request.answer(WorkerDied(self.function.name, None, request.rows))
             return
         request.moved_at, request.paused = self.clock.now(), False
         allowed_bytes = self._allowed(request)
@@ -252,7 +251,11 @@ class Pool:
         worker = self._roster.free(request)
         if worker is None:
             self._start_more(request)
-        elif worker.memory.fresh and (loaded := self._loaded()) and not self._appetite.has_room_to_load(request.memory):
+        elif (
+            worker.memory.fresh
+            and (loaded := self._roster.loaded())
+            and not self._appetite.has_room_to_load(request.memory)
+        ):
             self.resize(loaded, min(loaded, self.running_size))
             return None
         return worker
@@ -265,10 +268,6 @@ class Pool:
             over = any(worker.memory.overdraft(anonymous_tree_bytes(worker.facts.pid)) for worker in busy)
             return LOOK_AGAIN_S if over else 0.0
         return wait_s
-
-    def _loaded(self) -> int:
-        """How many workers have made something, and have what first calls load."""
-        return sum(not worker.memory.fresh and not worker.end_reason for worker in self._roster.counted())
 
     def _start_more(self, request: Request) -> None:
         """Start a worker for `request` where there may be one more, and fewer are starting than are waited for."""

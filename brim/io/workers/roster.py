@@ -80,7 +80,7 @@ class Roster:
 
     def loaded(self) -> int:
         """How many workers have made something, and have what first calls load."""
-        return sum(not worker.memory.fresh and not worker.end_reason for worker in self.workers)
+        return sum(not worker.memory.fresh and not worker.end_reason for worker in self.counted())
 
     def of(self, request: Request) -> WorkerProcess | None:
         """The worker that has `request`."""
