@@ -172,14 +172,19 @@ class Parcel:
                 if self.excess and not self._lent:  # it has its loan when a reader gave up while it was read
                     await self.lane.lend(self.excess, reader)
                     self._lent = self.excess
+                self._hold(reader)
                 self.owner = reader
                 self._batch = await self._on_disk(self._read)
                 reader.tell(Spilled(self._file_size(), read=True))
         batch, self._batch = self._batch, None
-        if self._lent:
+        self._hold(reader)
+        return batch
+
+    def _hold(self, reader: StageState) -> None:
+        """Count the reserve as the reader's as soon as it is lent: who asks for more must not wait for itself."""
+        if self._lent and self._holder is None:
             self._holder = reader
             reader.hold_reserve()
-        return batch
 
     def drop(self) -> None:
         """Forget the batch and repay; a parcel on its way to or from disk is dropped when it is there."""

@@ -370,6 +370,27 @@ def test_a_stage_with_the_reserve_waits_for_a_batch_that_is_being_written_and_is
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_stage_asks_for_more_while_its_batch_is_still_read_and_does_not_wait_for_itself():
+    async def main():
+        lane = Lane(threads=SlowThreads())
+        parcel = await lane.oversize.wrap(FAT, EXCESS, lane.stage(0))
+        await parcel.park()
+        reader = lane.stage(1)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(parcel.unwrap, reader)
+            await anyio.wait_all_tasks_blocked()
+            assert (lane.lent, reader.oversize) == (EXCESS, 1), "it is lent, and the batch is on its way"
+            with anyio.fail_after(10):
+                loan = await lane.memory(reader).ahead(500)
+        assert lane.lent == EXCESS + 500
+        loan.repay()
+        parcel.drop()
+        assert reader.oversize == 0
+        lane.check_empty()
+
+    run_virtual(main)
+
+
 def test_a_parcel_on_disk_arrives_after_the_reserve_has_shrunk():
     """Workers of another run were let in: what is written already must still be readable, or be refused."""
 
