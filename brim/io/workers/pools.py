@@ -172,10 +172,9 @@ class WorkerPools:
         """End the worker that holds most beyond what it was lent, if that is `least_bytes` or more.
 
         What the kernel allows it counts as lent where memory is not `gone`. One at a time, as long as one that is
-        ending still holds more than that: it is about to come back.
+        ending has held more than that: it is about to come back, though a process that ends shows nothing of it.
         """
-        ending = [worker for pool in self.pools for worker in pool.workers if worker.starved_bytes]
-        least_bytes = max(least_bytes, *(anonymous_tree_bytes(worker.facts.pid) for worker in ending), 0)
+        least_bytes = max(least_bytes, *(worker.starved_bytes for pool in self.pools for worker in pool.workers), 0)
         held = {
             (pool, worker): anonymous_tree_bytes(worker.facts.pid)
             for pool in self.pools

@@ -19,6 +19,7 @@ from brim.io.workers.lives import STARVED, Household
 from brim.io.workers.messages import Made
 from brim.io.workers.payload import Payload
 from brim.io.workers.pool import LOOK_AGAIN_S, Pool
+from brim.io.workers.pools import WorkerPools
 from brim.io.workers.process import WorkerProcess
 from brim.io.workers.request import Request
 from brim.io.workers.template import Template
@@ -202,3 +203,18 @@ def test_where_the_kernel_killed_a_worker_there_is_one_less_and_its_call_lacks_m
         pool.lost(killed, DIED)
         assert isinstance(first._reply, UdfMemoryExceeded)
         assert (pool.running_size, other.end_reason) == (1, "")
+
+
+@in_a_loop
+def test_no_second_worker_is_ended_while_the_memory_of_one_that_held_more_is_about_to_come_back(tasks):
+    with pool_of(tasks, 2) as (pool, (ending, other)):
+        pools = WorkerPools(None, LoopClock(), None, None, tasks, Devices(0), Template(forks=False), [pool])
+        known(pool, other, MIB)
+        other.facts.pid = os.getpid()
+        ending.end_reason, ending.starved_bytes = "out of memory", GIB
+        assert called(pool, FakeMemory()).begun
+        pools.end_hungriest(0)
+        assert not other.end_reason
+        pool.workers.remove(ending)
+        pools.end_hungriest(0)
+        assert other.end_reason == "out of memory"
