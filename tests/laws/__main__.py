@@ -27,20 +27,22 @@ class Tally:
     broken: list[int] = field(default_factory=list)
     changes: int = 0
     passes: int = 0
+    deaths: int = 0
 
     def add(self, other: Tally) -> None:
         self.trees += other.trees
         self.runs += other.runs
         self.changes += other.changes
         self.passes += other.passes
+        self.deaths += other.deaths
         self.broken += other.broken
         for end, count in other.ends.items():
             self.ends[end] = self.ends.get(end, 0) + count
 
 
-def check_seed(seed: int, tally: Tally) -> None:
+def check_seed(seed: int, tally: Tally, *, mortal: bool = True) -> None:
     """Every law for one seed; a few are run again, as they were and with more memory."""
-    case = draw(seed)
+    case = draw(seed, mortal=mortal)
     outcome = judge(case)
     end = "cancelled" if outcome.cancelled else "whole"
     if outcome.error is not None:
@@ -49,6 +51,7 @@ def check_seed(seed: int, tally: Tally) -> None:
     tally.runs += 1
     tally.changes += outcome.ledger.changes
     tally.passes += outcome.passes
+    tally.deaths += outcome.workers.deaths
     tally.ends[end] = tally.ends.get(end, 0) + 1
     if seed % 16 == 1:
         check_repeated(case, outcome)
@@ -85,10 +88,11 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--seed", type=int, help="this one only, shown")
+    parser.add_argument("--immortal", action="store_true", help="drawn as before workers died by more than one call")
     wanted = parser.parse_args()
     if wanted.seed is not None:
-        print(draw(wanted.seed))
-        check_seed(wanted.seed, tally := Tally())
+        print(draw(wanted.seed, mortal=not wanted.immortal))
+        check_seed(wanted.seed, tally := Tally(), mortal=not wanted.immortal)
         print(tally)
         return 0
     started, tally = time.monotonic(), Tally()
@@ -101,6 +105,7 @@ def main() -> int:
                 took = time.monotonic() - started
                 print(f"{tally.trees:,} trees, {took:.0f} s, {len(tally.broken)} broken; {tally.ends}", flush=True)
     print(f"{tally.runs:,} runs, {tally.passes:,} passes, {tally.changes:,} changes of a ledger, each checked")
+    print(f"{tally.deaths:,} workers died")
     print(f"{1000 * (time.monotonic() - started) / tally.trees:.1f} ms a tree in {wanted.processes} processes")
     return 1 if tally.broken else 0
 

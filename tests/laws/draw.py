@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from brim.errors import LimitExceeded, ObjectMissing, SpillDiskFull, UdfError, WorkerDied
+from brim.errors import LimitExceeded, ObjectMissing, SpillDiskFull, UdfError, UdfMemoryExceeded, WorkerDied
 from brim.io.from_batches import batches_source
 from brim.io.in_memory import arrow_source
 from brim.operators.coalesce import Coalesce
@@ -25,7 +25,7 @@ from brim.operators.user_functions.map_batches import MapBatches
 from brim.operators.user_functions.map_rows import MapRows
 from brim.operators.user_functions.user_function import UserFunction
 
-from .outside import Behaviour, Delays, Objects
+from .outside import Behaviour, Delays, Kept, Objects
 from .parts import (
     Boom,
     Computing,
@@ -44,6 +44,7 @@ from .streams import NULL, Columns, Stream, batch_of, joined, stream
 
 UNIT = 32 << 10  # the smallest floor of a batch here; the library's own is four times as large
 MOST_BYTES = 3 << 20  # of any stream of a case
+MOST_CALLED = 2_000  # rows a function is called with
 FACTORS = (1.0, 1.0, 1.0, 1.05, 1.3, 2.0, 5.0, 20.0)
 RATIOS = (0, 1 / 7, 0.5, 1, 1, 2, 5, 20, 100)
 
@@ -109,9 +110,10 @@ class Case:
 
 @dataclass
 class Draw:
-    """Draws one case."""
+    """Draws one case. Workers die and starve by `fate`, None where they never do."""
 
     random: Random
+    fate: Random | None = None
     columns: Columns = field(default_factory=Columns)
     objects: Objects | None = None
     next_id: int = 1
@@ -126,6 +128,8 @@ class Draw:
         self.objects = Objects(tuple(sizes), random.choice([0, 1, 2, 3]), random.choice([0, 0, 4]), missing)
         end = random.choices(["whole", "leave", "fail", "cancel"], [66, 10, 10, 14])[0]
         tree = self.tree(2)
+        if self.fate is not None and self.columns.twin and len(tree.rows) <= MOST_CALLED and self.fate.random() < 0.6:
+            tree = self.function(tree)
         if end == "fail":
             tree = self.failing(tree)
         full = random.randrange(4) if random.random() < 0.04 else None
@@ -214,7 +218,7 @@ class Draw:
         choices = [self.inflate, self.inflate, self.kernel, self.kernel, self.window, self.computing, self.explode]
         if self.columns.url and len(tree.rows) <= 300:
             choices += [self.download, self.download]
-        if self.columns.twin and len(tree.rows) <= 2_000:
+        if self.columns.twin and len(tree.rows) <= MOST_CALLED:
             choices += [self.function, self.function]
         return self.random.choice(choices)(tree)
 
@@ -308,37 +312,56 @@ class Draw:
             low, high = random.choice(RATIOS), random.choice(RATIOS)
             at = int(random.choice(rows.x)) if len(rows) else 0
             behaviour = replace(behaviour, low=low, high=high, at=at, pieces=random.choice([1, 3]))
+        if self.fate is not None:
+            behaviour = self.mortal(behaviour)
         made = self.called(rows, kind, on_error, behaviour)
         if made.bytes > MOST_BYTES or len(made) > 20_000:
             return tree
-        if dies and (
-            not retries or (dies[0] > retries and behaviour.bad_rows)
-        ):  # bad rows may have used the retries up
-            self.errors.append(WorkerDied)
-        if (raises and not retries) or (on_error == "raise" and behaviour.is_bad(rows.x).any()):
+        may_use_retries_up = bool(behaviour.chance or behaviour.hungry_rows or behaviour.most_rows)
+        if (raises and (not retries or may_use_retries_up)) or (on_error == "raise" and behaviour.is_bad(rows.x).any()):
             self.errors.append(UdfError)
+        was_sent = kind == "batch" and on_error == "raise" and not retries and behaviour.chance and behaviour.late
+        if was_sent or (on_error == "raise" and behaviour.is_deadly(rows.x).any()):
+            self.errors.append(WorkerDied)
+        if on_error == "raise" and behaviour.is_starving(rows.x).any():
+            self.errors.append(UdfMemoryExceeded)
         function = UserFunction(
             name=f"drawn_{kind}", function=drawn, kind=kind, return_type=pa.int64(), args=(behaviour,),
             batch_size=random.choice([None, None, 5, 100]), on_error=on_error, retries=retries,
         )  # fmt: skip
-        schema = self.columns.schema
+        schema, letters = self.columns.schema, Kept()
         match kind:
             case "array":
-                operator = MapArrays(function, ("x",), "y", schema)
+                operator = MapArrays(function, ("x",), "y", schema, letters)
             case "row":
-                operator = MapRows(function, ("x",), "y", schema)
+                operator = MapRows(function, ("x",), "y", schema, letters)
             case _:
-                operator = MapBatches(function, schema)
+                operator = MapBatches(function, schema, letters)
         return self._above(f"{kind} function", tree, operator, made)
+
+    def mortal(self, behaviour: Behaviour) -> Behaviour:
+        """As `behaviour`, whose workers die by some rows and by chance, and lack memory."""
+        assert self.fate is not None
+        choice = self.fate.choice
+        return replace(
+            behaviour,
+            deadly_rows=choice([0, 0, 0, 7, 90]),
+            starving_rows=choice([0, 0, 0, 0, 11, 80]),
+            hungry_rows=choice([0, 0, 0, 9]),
+            most_rows=choice([0, 0, 0, 1, 4, 30]),
+            chance=choice([0.0, 0.0, 0.1, 0.5]),
+            late=choice([False, False, True]),
+            work_bytes=choice([0, 0, 100, 5_000]),
+        )
 
     def called(self, rows: Stream, kind: str, on_error: str, behaviour: Behaviour) -> Stream:
         """What comes out of a user function."""
-        bad = behaviour.is_bad(rows.x)
+        lost = behaviour.is_lost(rows.x)
         if kind == "batch":
-            kept = rows[~bad] if on_error == "drop" else rows
+            kept = rows[~lost] if on_error == "drop" else rows
             return kept[np.repeat(np.arange(len(kept)), counts(kept.x, behaviour.low, behaviour.high, behaviour.at))]
-        made = Stream(rows.x, rows.fat, np.where(bad, NULL, 3 * rows.x + 1))
-        return made[~bad] if on_error == "drop" else made
+        made = Stream(rows.x, rows.fat, np.where(lost, NULL, 3 * rows.x + 1))
+        return made[~lost] if on_error == "drop" else made
 
     # failures
 
@@ -379,5 +402,6 @@ def drawn(*_: Any) -> None:
     """Stands for a user's function; what it does is in `outside.Call`."""
 
 
-def draw(seed: int) -> Case:
-    return Draw(Random(seed)).case(seed)
+def draw(seed: int, *, mortal: bool = True) -> Case:
+    """The case of `seed`; without `mortal` as before workers died by more than one call."""
+    return Draw(Random(seed), Random(f"fate {seed}") if mortal else None).case(seed)

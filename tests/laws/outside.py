@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from brim.errors import ObjectMissing, UdfError, WorkerDied
+from brim.errors import ObjectMissing, UdfError, UdfMemoryExceeded, WorkerDied
 from brim.events import Resource
 from brim.operators.user_functions.failed_rows import failed_rows
 from brim.operators.user_functions.piece import Piece
@@ -99,7 +100,7 @@ class Objects:
         return np.asarray(self.sizes)[np.asarray(x) % len(self.sizes)]
 
     def is_missing(self, x: Any) -> Any:
-        return (np.asarray(x) % self.missing == 0) if self.missing else np.zeros(np.shape(x), bool)
+        return _each(x, self.missing)
 
 
 @dataclass
@@ -177,9 +178,18 @@ class Body:
             start, number = end, number + 1
 
 
+DEATHS_BY_CHANCE = 2  # of calls of one row alone: a third would be its blame
+
+
 @dataclass(frozen=True)
 class Behaviour:
-    """What a user function does: rows that always fail, calls that end their worker, how often a row comes out."""
+    """What a user function does: rows that always fail, calls that end their worker, how often a row comes out.
+
+    Of `deadly_rows` each n-th ends its worker whenever it is called, of `starving_rows` each finds too little memory,
+    of `hungry_rows` each does unless it is called alone. A call of more than `most_rows` finds too little memory as
+    well, and any call may end its worker by `chance`, a `late` one when pieces of it are made. A call takes `work_bytes`
+    for each row.
+    """
 
     bad_rows: int = 0
     dies_at: tuple[int, ...] = ()
@@ -188,18 +198,62 @@ class Behaviour:
     high: float = 1
     at: int = 0
     pieces: int = 1
+    deadly_rows: int = 0
+    starving_rows: int = 0
+    hungry_rows: int = 0
+    most_rows: int = 0
+    chance: float = 0.0
+    late: bool = False
+    work_bytes: int = 0
 
     def is_bad(self, x: Any) -> Any:
-        return (np.asarray(x) % self.bad_rows == 0) if self.bad_rows else np.zeros(np.shape(x), bool)
+        return _each(x, self.bad_rows)
+
+    def is_deadly(self, x: Any) -> Any:
+        return _each(x, self.deadly_rows)
+
+    def is_starving(self, x: Any) -> Any:
+        return _each(x, self.starving_rows)
+
+    def is_lost(self, x: Any) -> Any:
+        """Rows that never have a result."""
+        return self.is_bad(x) | self.is_deadly(x) | self.is_starving(x)
+
+    def starves(self, x: Any, *, alone: bool) -> bool:
+        """Whether a call of these rows finds too little memory."""
+        if self.is_starving(x).any():
+            return True
+        return not alone and bool(_each(x, self.hungry_rows).any() or (self.most_rows and len(x) > self.most_rows))
+
+
+def _each(x: Any, nth: int) -> Any:
+    return (np.asarray(x) % nth == 0) if nth else np.zeros(np.shape(x), bool)
+
+
+@dataclass
+class Kept:
+    """Dead letters in memory, of one run: id, error and signal of each row that failed."""
+
+    rows: list[tuple[int, str, str | None]] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def open(self, name: str, stage: Any) -> AsyncIterator[Kept]:
+        self.rows = []
+        yield self
+
+    async def keep(self, rows: pa.RecordBatch) -> None:
+        self.rows += [(row["x"], row["error"], row["signal"]) for row in rows.to_pylist()]
 
 
 @dataclass
 class Workers:
-    """A pool of `size` workers for each function; what a function does is in its `args`."""
+    """A pool of `size` workers for each function; what a function does is in its `args`. `fate` ends some of them."""
 
     size: int
     random: Random
     delays: Delays
+    fate: Random = field(default_factory=Random)
+    deaths: int = 0
     at_work: int = 0
 
     @asynccontextmanager
@@ -216,6 +270,8 @@ class Caller:
     behaviour: Behaviour
     calls: int = 0
     slots: anyio.Semaphore = field(init=False)
+    alone: anyio.Lock = field(default_factory=anyio.Lock)
+    died_alone: Counter[int] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.slots = anyio.Semaphore(self.workers.size)
@@ -226,7 +282,30 @@ class Caller:
 
     def call(self, batch: pa.RecordBatch, work_bytes: int = 0, *, alone: bool = False) -> Call:
         self.calls += 1
-        return Call(self, batch, self.calls)
+        return Call(self, batch, self.calls, work_bytes, alone)
+
+    def dies_by_chance(self, x: Any, *, due: bool = False) -> bool:
+        """Whether a worker dies with a call of these rows in hand, through no fault of theirs."""
+        if not due and self.workers.fate.random() >= self.behaviour.chance:
+            return False
+        if len(x) == 1:
+            self.died_alone[int(x[0])] += 1
+            return self.died_alone[int(x[0])] <= DEATHS_BY_CHANCE
+        return True
+
+    @asynccontextmanager
+    async def worker(self, *, alone: bool) -> AsyncIterator[None]:
+        """The time in which a worker has a call; no other has one while it is `alone`."""
+        if not alone:
+            async with self.slots:
+                yield
+            return
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.alone)
+            for _ in range(self.workers.size):
+                await stack.enter_async_context(self.slots)
+            assert self.workers.size == 1 or not self.slots.value
+            yield
 
 
 @dataclass
@@ -236,28 +315,46 @@ class Call:
     caller: Caller
     batch: pa.RecordBatch
     number: int
+    work_bytes: int = 0
+    alone: bool = False
     pieces: Any = None
 
     async def next_piece(self) -> Piece | None:
         caller, stage = self.caller, self.caller.stage
-        with stage.waiting(Resource.WORKERS):
-            await caller.slots.acquire()
-        try:
+        async with AsyncExitStack() as stack:
+            with stage.waiting(Resource.WORKERS):
+                await stack.enter_async_context(caller.worker(alone=self.alone))
+                wanted = stage.memory.work_limit if self.alone else self.work_bytes
+                loan = stage.memory.try_work(wanted) if wanted else None
+            if wanted:
+                stack.enter_context(loan if loan is not None else await stage.memory.work(wanted))
             with stage.working():
                 await stage.clock.sleep(caller.workers.delays.draw(caller.workers.random))
             return self._next()
-        finally:
-            caller.slots.release()
 
     def _next(self) -> Piece | None:
         function, behaviour = self.caller.function, self.caller.behaviour
         if self.pieces is None:
-            if self.number in behaviour.dies_at:
-                raise WorkerDied(function.name, -9, self.batch.num_rows)
+            if self.number in behaviour.dies_at and self.caller.dies_by_chance(self._x, due=True):
+                raise self._death()
             if self.number in behaviour.raises_at:
                 raise UdfError(function.name, "drawn to fail")
+            if behaviour.is_deadly(self._x).any() or self.caller.dies_by_chance(self._x):
+                raise self._death()
+            if behaviour.starves(self._x, alone=self.alone):
+                raise UdfMemoryExceeded(function.name, "drawn to starve")
             self.pieces = {"array": self._array, "row": self._rows, "batch": self._batches}[function.kind]()
-        return next(self.pieces, None)
+        elif behaviour.late and self.caller.dies_by_chance(self._x):
+            raise self._death()
+        piece = next(self.pieces, None)
+        return piece if piece is None or not behaviour.work_bytes else self._measured(piece)
+
+    def _death(self) -> WorkerDied:
+        self.caller.workers.deaths += 1
+        return WorkerDied(self.caller.function.name, -9, self.batch.num_rows)
+
+    def _measured(self, piece: Piece) -> Piece:
+        return replace(piece, work_bytes=self.caller.behaviour.work_bytes * self.batch.num_rows)
 
     @property
     def _x(self) -> Any:

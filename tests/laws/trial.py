@@ -71,6 +71,8 @@ class Outcome:
     run: Run | None = None
     ledger: Watched | None = None
     stores: Stores | None = None
+    workers: Workers | None = None
+    failed_rows: Counter[str] = field(default_factory=Counter)
 
     def trace(self) -> tuple[Any, ...]:
         """What has to be the same whenever the case is run."""
@@ -123,7 +125,7 @@ async def _execute(case: Case, outcome: Outcome, factor: float) -> None:
     assert ledger.reserve(shares.floors)
     threads, disk = Threads(case.threads, random, case.delays), Disk(case.full_at)
     stores = outcome.stores = Stores(case.objects, random, case.delays)
-    workers = Workers(case.workers, random, case.delays)
+    workers = outcome.workers = Workers(case.workers, random, case.delays, Random(f"fate {case.seed}"))
     world = World(ledger, Oversize(ledger, threads, disk), threads, LoopClock(), random, stores, workers, disk)
     observer = Observer("run", lambda event, fields: outcome.events.append((event, fields)))
     run = outcome.run = Run(Plan(None, None, stages, shares), world, observer.fact, observer.tick)
@@ -138,6 +140,7 @@ async def _execute(case: Case, outcome: Outcome, factor: float) -> None:
     finally:
         run.output.close_reader()
         observer.end(outcome.error)
+        outcome.failed_rows = observer.failed_rows
         check_clean(run)
 
 
@@ -203,6 +206,7 @@ def judge(case: Case) -> Outcome:
     """Run `case` and check every law of one run; raises `AssertionError`, or what the run raised against the law."""
     outcome = run_case(case)
     check_end(case, outcome)
+    check_dead(case, outcome)
     check_bytes(outcome)
     check_times(outcome)
     check_episodes(outcome)
@@ -252,6 +256,48 @@ def check_rows(case: Case, made: Stream, data: bytes, *, whole: bool) -> None:
         expected = Counter(zip(wanted.x.tolist(), wanted.fat.tolist(), strict=True))
         assert found == expected if whole else found <= expected
     assert data == made.payload(), "bytes of a row are wrong"
+
+
+REASONS = {
+    "is_deadly": ("WorkerDied: SIGKILL", "SIGKILL"),
+    "is_starving": ("UdfMemoryExceeded: drawn to starve", None),
+    "is_bad": ("a bad row", None),
+}
+
+
+def check_dead(case: Case, outcome: Outcome) -> None:
+    """Rows without a result are kept with why, in order, each once; all of them where everything was read."""
+    whole = outcome.error is None and not outcome.cancelled and case.leave_after is None
+    for part, id_, all_read in functions_of(case.tree):
+        behaviour, rows = part.operator.function.args[0], part.below[0].rows.x
+        dead, kept = rows[behaviour.is_lost(rows)].tolist(), part.operator.dead_letters.rows
+        if whole and all_read:
+            assert sorted(x for x, *_ in kept) == sorted(dead), f"{id_}: {kept[:50]} instead of {dead[:50]}"
+        if part.below[0].ordered:
+            assert [x for x, *_ in kept] == dead[: len(kept)], f"{id_}: {kept[:50]} instead of {dead[:50]}"
+        assert not (kept and part.operator.function.on_error == "raise")
+        assert outcome.failed_rows[id_] >= len(kept)
+        assert outcome.failed_rows[id_] == len(kept) or not whole
+        for x, error, signal in kept:
+            due = [reason for law, reason in REASONS.items() if getattr(behaviour, law)(x)]
+            assert (error, signal) in due, f"{id_}: row {x}: {error}, {signal}"
+
+
+def functions_of(tree: Tree) -> list[tuple[Tree, str, bool]]:
+    """The user functions, the ids of their stages, and whether whoever reads them reads to the end."""
+    found: list[tuple[Tree, str, bool]] = []
+    number = 0
+
+    def visit(tree: Tree, all_read: bool) -> None:
+        nonlocal number
+        for below in tree.below:
+            visit(below, all_read and tree.name != "limit")
+        if tree.name.endswith("function"):
+            found.append((tree, f"{tree.name}-{number}", all_read))
+        number += 1
+
+    visit(tree, all_read=True)
+    return found
 
 
 def check_times(outcome: Outcome) -> None:
