@@ -8,7 +8,6 @@ uses is seen by its failing with little in hand, and let go on unlimited, until 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from brim.sizes import MIB
 
 SLACK = 16 * MIB  # beyond a loan, which is an estimate
 USED_SHARE = 2
+LEAST_UNUSED = 32 * MIB  # less is the next piece of many, or was never there
 
 
 class Room(NamedTuple):
@@ -27,32 +27,29 @@ class Room(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Allowance:
-    """Of the workers of one function. `room` is what is free, and the share of one of them were there so many fewer.
+    """Of the workers of one function.
 
-    >>> allowance = Allowance(lambda fewer: Room((1 + fewer) * 100 * MIB, 300 * MIB))
-    >>> asked = allowance.of(5 * MIB), allowance.of(200 * MIB), allowance.of(900 * MIB), allowance.of(0, fewer=1)
-    >>> [size and size // MIB for size in asked]
-    [100, 216, 300, 200]
+    >>> allowance, room = Allowance(), Room(100 * MIB, 300 * MIB)
+    >>> [size and size // MIB for size in (allowance.of(lent * MIB, room) for lent in (5, 200, 900))]
+    [100, 216, 300]
     >>> allowance.failed(100 * MIB, 3 * MIB)
-    >>> allowance.of(5 * MIB) is None
+    >>> allowance.of(5 * MIB, room) is None
     True
     """
 
-    room: Callable[[int], Room]
     _unlimited: bool = False
     _uses_it: bool = False
 
-    def of(self, lent_bytes: int, fewer: int = 0) -> int | None:
+    def of(self, lent_bytes: int, room: Room) -> int | None:
         """Bytes by which a worker may grow in a call that was lent so much; None where nothing limits it."""
         if self._unlimited:
             return None
-        room = self.room(fewer)
         return max(SLACK, min(max(lent_bytes + SLACK, room.share_bytes), room.free_bytes))
 
     def failed(self, allowed_bytes: int | None, took_bytes: int) -> None:
         """A call that was allowed so much failed for want of memory, or crashed, when it had taken so much."""
         if allowed_bytes is not None and not self._uses_it:
-            self._unlimited = took_bytes * USED_SHARE < allowed_bytes
+            self._unlimited = allowed_bytes - took_bytes >= max(LEAST_UNUSED, took_bytes * (USED_SHARE - 1))
 
     def starved(self) -> None:
         """A worker had to be ended because it took too much: if nothing limited it, something does from now on."""

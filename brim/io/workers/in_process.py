@@ -85,7 +85,7 @@ class ProcessCall:
             pool.ask_next(request)
             return
         pool, keep_bytes = self.caller.pool, 2 * self.caller.stage.batch_bytes
-        payload = self.request.payload = pool.segments.take(self.batch, keep_bytes, pool.folder)
+        payload = self.request.payload = pool.segments.take(self.batch, keep_bytes, pool.household.folder)
         batch, self.batch = self.batch, None
         if batch.nbytes < WRITTEN_ON_LOOP:
             payload.write(batch)

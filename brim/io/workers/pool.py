@@ -56,7 +56,7 @@ class Pool:
     used_at: float = field(init=False)
     lives: Lives = field(init=False)
     _appetite: Appetite = field(init=False)
-    _allowance: Allowance = field(init=False)
+    _allowance: Allowance = field(default_factory=Allowance)
     _roster: Roster = field(init=False)
     _telling: Telling = field(init=False)
     _numbers: int = 0
@@ -64,18 +64,12 @@ class Pool:
 
     def __post_init__(self, places: tuple[Place, ...]) -> None:
         self._appetite, self._telling = Appetite(self.function, self.household.memory), Telling(self.function.name)
-        self._allowance = Allowance(self.household.room)
         self._roster, self.used_at = Roster(self.size, self._appetite), self.clock.now()
         self.lives = Lives(self.function, self.pickled, self.household, self, self._roster, self._telling, places)
 
     @property
     def clock(self) -> Clock:
         return self.household.clock
-
-    @property
-    def folder(self) -> str | None:
-        """Where payloads lie that cannot lie in anonymous memory."""
-        return self.household.folder
 
     @property
     def workers(self) -> list[WorkerProcess]:
@@ -186,7 +180,7 @@ class Pool:
                 request.answer(WorkerDied(self.function.name, None, request.rows))
             return
         request.moved_at, request.paused = self.clock.now(), False
-        allowed_bytes = self._allowed(request)
+        allowed_bytes = self._allowed(worker, request)
         self._appetite.begin(worker, request.moved_at)
         worker.post(Next(request.number, allowed_bytes))
 
@@ -292,18 +286,19 @@ class Pool:
     def _send(self, worker: WorkerProcess, request: Request) -> None:
         assert request.payload is not None
         worker.calls.append(request)
-        worker.post(Invoke(request.number, request.piece_bytes, self._allowed(request)), [request.payload.fd])
+        worker.post(Invoke(request.number, request.piece_bytes, self._allowed(worker, request)), [request.payload.fd])
         if worker.calls[0] is request:
             self._begin(worker)
 
-    def _allowed(self, request: Request) -> int | None:
+    def _allowed(self, worker: WorkerProcess, request: Request) -> int | None:
         """By how much the worker of `request` may grow."""
         if self.function.gpus:
             return None  # a device's driver reserves at will
         lent = 0 if request.loan is None else request.loan.size
         goes_alone = request.alone or request.large or not self._appetite.known
         fewer = self.running_size - 1 if goes_alone else 0
-        request.allowed_bytes = self._allowance.of((self.function.memory or 0) + lent, fewer)
+        room = self.household.room(worker, fewer)
+        request.allowed_bytes = self._allowance.of((self.function.memory or 0) + lent, room)
         return request.allowed_bytes
 
     def _begin(self, worker: WorkerProcess) -> None:

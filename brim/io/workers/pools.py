@@ -29,7 +29,7 @@ from brim.io.workers.on_loop import LoopCaller
 from brim.io.workers.payload import HAS_MEMFD
 from brim.io.workers.pickled import pickled
 from brim.io.workers.pool import Pool
-from brim.io.workers.process import WorkerFacts
+from brim.io.workers.process import WorkerFacts, WorkerProcess
 from brim.io.workers.template import Template
 from brim.io.workers.worker_stats import WorkerStats, worker_stats
 from brim.limits import Limits
@@ -218,11 +218,19 @@ class WorkerPools:
         memory, clock, tasks = self.limits.memory, self.clock, self.tasks
         return Household(folder, memory, clock, tasks, self.devices, self.template, self.on_ready, self._room)
 
-    def _room(self, fewer: int) -> Room:
-        """What one worker may take of the `free_bytes` of the engine, so that all may at once; `fewer` do not."""
+    def _room(self, worker: WorkerProcess, fewer: int) -> Room:
+        """What is free for `worker`, beside what others may still take in their calls, and its share of that.
+
+        There are to be no more calls under way than workers may compute; so many `fewer`, where it is known.
+        """
+        computing = [
+            other for pool in self.pools for other in pool.workers if other.calls and not other.calls[0].paused
+        ]
+        others = [other for other in computing if other is not worker]
         free = self.limits.memory if self.free_bytes is None else self.free_bytes()
-        computing = sum(pool.running_size for pool in self.pools if not pool.is_idle)
-        return Room(free // max(1, computing - fewer), free)
+        free -= sum(other.memory.untaken(anonymous_tree_bytes(other.facts.pid)) for other in others)
+        most = sum(pool.running_size for pool in self.pools if not pool.is_idle)
+        return Room(free // max(1, most - fewer - len(others)), free)
 
     def _end_idle(self) -> None:
         """End the workers of idle pools that are too many."""

@@ -90,9 +90,9 @@ class Roster:
         """Whether a call may be sent ahead to it: one, and none where it may be recycled before."""
         return len(worker.calls) == 1 and not self.appetite.leaks(worker, self.size, calls=1)
 
-    def _only(self, idle: list[WorkerProcess]) -> WorkerProcess:
-        """The one of `idle` that holds least; the others end."""
+    def _only(self, idle: list[WorkerProcess]) -> WorkerProcess | None:
+        """The one of `idle` that holds least, once the others have ended: what they hold is for it."""
         idle.sort(key=lambda worker: worker.memory.held_bytes)
         for worker in idle[1:]:
             worker.hang_up(SHORT)
-        return idle[0]
+        return idle[0] if len(self.counted()) == 1 else None

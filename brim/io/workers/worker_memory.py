@@ -49,6 +49,10 @@ class WorkerMemory:
             self._first_bytes = held_bytes
         return max(0, peak_bytes - max(before, held_bytes)), max(0, held_bytes - before)
 
+    def untaken(self, now_bytes: int) -> int:
+        """How much of what it is allowed it has not taken, now that it holds so much."""
+        return max(0, self.held_bytes + self.allowed_bytes - now_bytes)
+
     def kept(self, held_bytes: int) -> int:
         """How much of `held_bytes` has come since its first call, or before that since it was ready."""
         return held_bytes - (self.held_bytes if self._first_bytes is None else self._first_bytes)

@@ -9,13 +9,12 @@ from brim.sizes import GIB, MIB
 SIZES = st.integers(0, 1 << 34)
 
 
-def allowance(share=100 * MIB, free=GIB):
-    return Allowance(lambda _fewer: Room(share, free))
+ROOM = Room(100 * MIB, GIB)
 
 
 @given(lent=SIZES, share=SIZES, others=SIZES)
 def test_a_call_may_take_what_it_was_lent_or_its_share_of_what_is_free(lent, share, others):
-    allowed = allowance(share, share + others).of(lent)
+    allowed = Allowance().of(lent, Room(share, share + others))
     assert allowed >= min(share, share + others)
     assert allowed >= SLACK
     assert allowed >= min(lent, share + others)
@@ -25,21 +24,21 @@ def test_a_call_may_take_what_it_was_lent_or_its_share_of_what_is_free(lent, sha
 
 @given(st.lists(st.sampled_from(["reserves", "uses", "starved"]), max_size=12))
 def test_what_took_memory_that_was_not_there_is_limited_for_good(steps):
-    made, proven = allowance(), False
+    made, proven = Allowance(), False
     for step in steps:
-        before = made.of(0)
+        before = made.of(0, ROOM)
         if step == "starved":
             made.starved()
             proven = proven or before is None
         else:
             made.failed(before, (99 if step == "uses" else 10) * MIB)
         if proven:
-            assert made.of(0) is not None
+            assert made.of(0, ROOM) is not None
         elif step == "reserves":
-            assert made.of(0) is None, "it failed with little in hand"
+            assert made.of(0, ROOM) is None, "it failed with little in hand"
 
 
 def test_what_fails_with_much_in_hand_stays_limited():
-    made = allowance()
-    made.failed(made.of(0), 60 * MIB)
-    assert made.of(0) == 100 * MIB
+    made = Allowance()
+    made.failed(made.of(0, ROOM), 60 * MIB)
+    assert made.of(0, ROOM) == 100 * MIB
