@@ -53,6 +53,7 @@ class Calls:
     final: bool = False
     work_bytes: int | None = None
     made: list[tuple[list[int], bool]] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
 
     window = 1
 
@@ -86,11 +87,13 @@ class OneCall:
                 raise error
         rows = self.batch.column(0).to_pylist()
         values = pc.add(self.batch.column(0), 1)
-        failed = [place for place, row in enumerate(rows) if row in self.how]
+        failed = [place for place, row in enumerate(rows) if row in self.how][::-1]  # rows fail in any order
         column = pa.array([None if place in failed else value.as_py() for place, value in enumerate(values)], INT)
         errors = ["UdfTimeout: late" if self.how[rows[place]] == "times out" else "ValueError: no" for place in failed]
         made = result_batch(column) if self.calls.kind != "batch" else self.batch
-        return Piece(made, failed_rows(failed, errors, ["the trace"] * len(failed)), self.calls.work_bytes)
+        piece = Piece(made, failed_rows(failed, errors, ["the trace"] * len(failed)), self.calls.work_bytes)
+        self.calls.pieces.append(piece)
+        return piece
 
 
 def judge_of(calls, **options):
@@ -195,6 +198,24 @@ def test_the_error_of_a_row_is_what_it_was(how, kind):
     assert type(info.value) is kind
     assert info.value.traceback == "the trace"
     assert info.value.reason == ("late" if kind is UdfTimeout else "ValueError: no")
+
+
+def test_the_first_of_the_rows_that_failed_is_named():
+    with pytest.raises(UdfError, match="row 103 of its input"):
+        column(Calls({3: "raises", 5: "times out"}, kind="row"), 8)
+
+
+def test_a_call_that_raises_ends_a_run_that_allows_no_failure_at_once():
+    calls = Calls({3: "raises"})
+    with pytest.raises(UdfError, match="rows 100 to 107 of its input"):
+        column(calls, 8)
+    assert len(calls.made) == 1, "it is not looked for"
+
+
+def test_what_a_call_of_all_rows_makes_is_handed_on_without_a_copy():
+    calls = Calls()
+    piece, _ = column(calls, 8)
+    assert piece is calls.pieces[0]
 
 
 def test_parts_that_only_narrow_the_search_are_not_tried_again():
