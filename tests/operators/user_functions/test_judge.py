@@ -125,7 +125,7 @@ def test_every_row_has_its_result_or_its_reason(case, kind, on_error, retries):
     piece, _ = column(Calls(dict(bad), kind=kind), rows, on_error=on_error, retries=retries)
     assert piece.batch["result"].to_pylist() == [None if row in bad else row + 1 for row in range(rows)]
     failed = [] if piece.failed is None else piece.failed.to_pylist()
-    assert [each["row"] for each in failed] == sorted(bad)
+    assert sorted(each["row"] for each in failed) == sorted(bad)
     if kind == "array":
         texts = {
             "raises": ("ValueError: no", "the trace", None),
@@ -179,7 +179,7 @@ def test_only_the_rows_that_failed_are_tried_again():
     piece, _ = column(calls, 8, retries=3)
     assert piece.batch["result"].to_pylist() == list(range(1, 9))
     assert piece.failed is None
-    assert [rows for rows, _ in calls.made] == [list(range(8)), [2, 5], [5]]
+    assert [sorted(rows) for rows, _ in calls.made] == [list(range(8)), [2, 5], [5]]
 
 
 def test_rows_that_still_fail_after_all_tries_keep_their_places():
