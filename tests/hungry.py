@@ -117,8 +117,8 @@ def model_in_call(ids: pa.Array) -> pa.Array:
 
 
 def model_too_large(ids: pa.Array) -> pa.Array:
-    """Would load 300 MB when it is first called."""
-    while len(KEPT) < 100:
+    """Would load 600 MB when it is first called."""
+    while len(KEPT) < 200:
         KEPT.append(np.sort(np.random.default_rng(0).random(3 * MB // 8)))
     return ids
 

@@ -33,6 +33,7 @@ HALVE_S = 1.0  # what a worker holds is gone only when its call has ended
 RESTORE_S = 10.0  # a worker that ends and starts again costs more than one that is missing
 ALARM_PERCENT = 88
 WORKERS_PERCENT = 80  # what calls may fill: what a process leaves behind is seen a moment late
+ALONE_PERCENT = 90  # what one may that is alone
 WORTH_ENDING = 8 * MIB  # beyond what was lent: estimates are not exact
 FAR_MORE = 4  # a part of the memory in so many
 TELL_S = 1.0
@@ -122,9 +123,10 @@ class Truth:
                 self._taken = anyio.Event()
                 self._act(tasks)
 
-    def free_bytes(self) -> int:
-        """By how much workers may still grow, so that the alarm does not ring."""
-        return self.start + self.kept() + self.memory * WORKERS_PERCENT // 100 - self.looks.peek()
+    def free_bytes(self, alone: bool) -> int:
+        """By how much workers may still grow, or one that computes `alone`."""
+        percent = ALONE_PERCENT if alone else WORKERS_PERCENT
+        return self.start + self.kept() + self.memory * percent // 100 - self.looks.peek()
 
     def _alarm(self) -> Alarm:
         """What is told at once, and not at the next look: a worker may take all memory meanwhile."""

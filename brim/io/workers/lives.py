@@ -51,7 +51,7 @@ class Listener(Protocol):
 class Household:
     """What all workers of an engine share. `memory` is what the engine has for everything.
 
-    `room` is what is free now for a worker, and its share of it, with so many fewer of them.
+    `room` is what is free now for a worker, and its share of it, all where it computes alone.
     """
 
     folder: str | None
@@ -61,7 +61,7 @@ class Household:
     devices: Devices
     template: Template
     on_ready: Callable[[int, int], object] = lambda _pid, _shared_bytes: None
-    room: Callable[[WorkerProcess, int], Room] = lambda _worker, _fewer: Room(0, 0)
+    room: Callable[[WorkerProcess, bool], Room] = lambda _worker, _alone: Room(0, 0)
 
 
 @dataclass(eq=False, slots=True)

@@ -296,8 +296,7 @@ class Pool:
             return None  # a device's driver reserves at will
         lent = 0 if request.loan is None else request.loan.size
         goes_alone = request.alone or request.large or not self._appetite.known
-        fewer = self.running_size - 1 if goes_alone else 0
-        room = self.household.room(worker, fewer)
+        room = self.household.room(worker, goes_alone)
         request.allowed_bytes = self._allowance.of((self.function.memory or 0) + lent, room)
         return request.allowed_bytes
 

@@ -53,7 +53,7 @@ class WorkerPools:
     template: Template
     pools: list[Pool] = field(default_factory=list)
     on_ready: Callable[[int, int], object] = lambda _pid, _shared_bytes: None
-    free_bytes: Callable[[], int] | None = None
+    free_bytes: Callable[[bool], int] | None = None
     gates: Gates = field(default_factory=Gates)
 
     @property
@@ -218,19 +218,19 @@ class WorkerPools:
         memory, clock, tasks = self.limits.memory, self.clock, self.tasks
         return Household(folder, memory, clock, tasks, self.devices, self.template, self.on_ready, self._room)
 
-    def _room(self, worker: WorkerProcess, fewer: int) -> Room:
+    def _room(self, worker: WorkerProcess, alone: bool) -> Room:
         """What is free for `worker`, beside what others may still take in their calls, and its share of that.
 
-        There are to be no more calls under way than workers may compute; so many `fewer`, where it is known.
+        Where it computes `alone` that is all.
         """
         computing = [
             other for pool in self.pools for other in pool.workers if other.calls and not other.calls[0].paused
         ]
         others = [other for other in computing if other is not worker]
-        free = self.limits.memory if self.free_bytes is None else self.free_bytes()
+        free = self.limits.memory if self.free_bytes is None else self.free_bytes(alone)
         free -= sum(other.memory.untaken(anonymous_tree_bytes(other.facts.pid)) for other in others)
         most = sum(pool.running_size for pool in self.pools if not pool.is_idle)
-        return Room(free // max(1, most - fewer - len(others)), free)
+        return Room(free if alone else free // max(1, most - len(others)), free)
 
     def _end_idle(self) -> None:
         """End the workers of idle pools that are too many."""

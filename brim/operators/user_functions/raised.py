@@ -7,7 +7,19 @@ import traceback
 from brim.errors import UdfError, UdfMemoryExceeded
 
 REASON_CHARS, TRACE_CHARS = 500, 8000
-WORDS_OF_MEMORY = ("out of memory", "cannot allocate memory", "can't allocate memory", "bad_alloc", "bad allocation")
+WORDS_OF_MEMORY = (
+    "out of memory",
+    "cannot allocate memory",
+    "can't allocate memory",
+    "could not allocate",
+    "failed to allocate",  # onnxruntime's arena
+    "unable to allocate",
+    "allocation failed",
+    "not enough memory",  # torch's allocator
+    "insufficient memory",
+    "bad_alloc",
+    "bad allocation",
+)
 WORDS_OF_THREADS = ("can't start new thread", "resource temporarily unavailable")  # whose stacks found no place
 
 
