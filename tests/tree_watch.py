@@ -9,6 +9,16 @@ from dataclasses import dataclass, field
 
 from brim.io.process_tree import ProcessTree
 
+HOLD_64_MIB = """
+import mmap, sys
+held = mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for _ in range(64):
+    held.write(b"1" * (1 << 20))
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+"""A program that writes so much, says "ready", and ends after a line of input."""
+
 PEEK_S, PEEKS_PER_LOOK = 0.002, 10
 
 

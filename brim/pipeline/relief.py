@@ -13,9 +13,7 @@ import anyio.to_thread
 
 from brim.io.allocators import give_back
 from brim.io.workers.pools import WorkerPools
-from brim.sizes import MIB
-
-WORTH_RECYCLING = 8 * MIB  # a worker that keeps so much more than after its first call
+from brim.io.workers.roster import WORTH_RECYCLING
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from tree_watch import HOLD_64_MIB
 
 from brim.io.process_tree import ProcessTree, descendants, shared_bytes, shmem_bytes, tree_bytes
 from brim.sizes import MIB
@@ -153,19 +154,9 @@ sys.stdin.readline()
     tree.close()
 
 
-HOLD = """
-import mmap, sys
-held = mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-for _ in range(64):
-    held.write(b"1" * (1 << 20))
-print("ready", flush=True)
-sys.stdin.readline()
-"""
-
-
 @contextmanager
 def _holder():
-    with subprocess.Popen([sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    with subprocess.Popen([sys.executable, "-c", HOLD_64_MIB], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout.readline() == b"ready\n"
         yield child
         child.stdin.close()

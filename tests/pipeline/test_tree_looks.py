@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from leaks import nothing_left
+from tree_watch import HOLD_64_MIB
 
 from brim.pipeline.tree_looks import (
     FASTEST,
@@ -147,19 +148,12 @@ def test_the_alarm_is_due_when_it_is_reached_or_will_be_at_the_next_peek_and_is_
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="peeks are of /proc")
 def test_who_has_just_come_is_counted_at_the_next_peek():
-    code = """
-import mmap, sys
-held = mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-for _ in range(64):
-    held.write(b"1" * (1 << 20))
-print("ready", flush=True)
-sys.stdin.readline()
-"""
-
     async def main():
         looks = TreeLooks()
         before = (await looks.look()).now
-        with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        with subprocess.Popen(
+            [sys.executable, "-c", HOLD_64_MIB], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as child:
             assert child.stdout.readline() == b"ready\n"
             looks.join(child.pid, 4 * MIB)
             seen = []

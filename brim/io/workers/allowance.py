@@ -14,7 +14,6 @@ from typing import NamedTuple
 from brim.sizes import MIB
 
 SLACK = 16 * MIB  # beyond a loan, which is an estimate
-USED_SHARE = 2
 LEAST_UNUSED = 32 * MIB  # less is the next piece of many, or was never there
 
 
@@ -49,7 +48,7 @@ class Allowance:
     def failed(self, allowed_bytes: int | None, took_bytes: int) -> None:
         """A call that was allowed so much failed for want of memory, or crashed, when it had taken so much."""
         if allowed_bytes is not None and not self._uses_it:
-            self._unlimited = allowed_bytes - took_bytes >= max(LEAST_UNUSED, took_bytes * (USED_SHARE - 1))
+            self._unlimited = allowed_bytes - took_bytes >= max(LEAST_UNUSED, took_bytes)
 
     def starved(self) -> None:
         """A worker had to be ended because it took too much: if nothing limited it, something does from now on."""

@@ -17,7 +17,7 @@ from brim.sizes import MIB
 
 SENT_AHEAD_BELOW_S = 0.25  # calls that take longer gain nothing from one that is sent ahead, and wait for it at the end
 RECENT = 0.3  # weight of the latest call in the mean time of a call
-WORTH_RECYCLING = 8 * MIB
+WORTH_RECYCLING = 8 * MIB  # of what a worker keeps, where memory is short
 SHORT = "memory is short"
 
 
