@@ -104,6 +104,10 @@ class FakeMemory:
             await self.repaid.wait()
         return loan
 
+    @property
+    def work_most(self) -> int:
+        return self.work_limit
+
     async def work(self, size: int) -> FakeLoan:
         return self._lend(min(size, self.work_limit))
 

@@ -320,6 +320,7 @@ def check_ledger(ledger: Ledger) -> None:
     assert 0 <= ahead <= ledger.ahead_limit
     assert 0 <= work <= ledger.pool - ahead
     assert ledger.lent(Kind.OVERSIZE) >= 0
+    assert 0 <= ledger.lent(Kind.SPARE) <= ledger.oversize_limit
 
 
 def check_clean(run: Run) -> None:

@@ -93,7 +93,11 @@ class Memory(Protocol):
 
     @property
     def work_limit(self) -> int:
-        """The most a single work loan may be."""
+        """What a single work loan may always be."""
+
+    @property
+    def work_most(self) -> int:
+        """The most that it may be: more than `work_limit` where no row has the oversize reserve."""
 
     @property
     def row_limit(self) -> int:
@@ -110,7 +114,7 @@ class Memory(Protocol):
         """
 
     async def work(self, size: int) -> Loan:
-        """`size` bytes for computing; `size` above `work_limit` is granted as `work_limit`."""
+        """`size` bytes for computing, `work_most` at most; above `work_limit` it may be granted as `work_limit`."""
 
     def try_work(self, size: int) -> Loan | None:
         """As `work`, if they are there at once."""

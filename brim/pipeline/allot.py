@@ -4,8 +4,7 @@
 
 - *base*: worker processes with what they have constructed, and the modules a plan imports.
 - *pad*: what no ledger sees: fragmentation, Python objects, sockets.
-- *floors*: one batch an edge, one in the consumer's hand, and what each stage says it holds. At most half of the share;
-  batches grow no further than a quarter where there are workers, whose calls borrow of the pool.
+- *floors*: one batch an edge, one in the consumer's hand, and what each stage says it holds. At most half of the share.
 - *oversize*: what single rows larger than a batch may take beyond it, one after another. A quarter of the ledger, and
   at least what a stage is known to need (`reserve_bytes`: a large page of a file), or the plan is refused.
 """
@@ -23,7 +22,7 @@ from brim.sizes import KIB, MIB
 PAD_MIN = 24 * MIB
 PAD_SHARE = 10
 OVERSIZE_SHARE = 4
-FLOORS_SHARE, FLOORS_SHARE_WITH_WORKERS = 2, 4
+FLOORS_SHARE = 2
 STEP = 16 * KIB
 MARGIN = MIB
 
@@ -55,8 +54,7 @@ def allot(
     ledger = memory - base - pad
     oversize = max(0, ledger // OVERSIZE_SHARE)
     share = ledger // runs
-    most = share // (FLOORS_SHARE_WITH_WORKERS if base else FLOORS_SHARE)
-    unit = _floor_unit(operators, most, batch_bytes)
+    unit = _floor_unit(operators, share // FLOORS_SHARE, batch_bytes)
     floors = floors_of(operators, unit)
     reserve, reason = _reserve(operators)
     if floors > share // FLOORS_SHARE or oversize < reserve:

@@ -9,7 +9,8 @@ Rules of this file
 - Synchronous, on one thread (asserted), no locks: every change is whole.
 - It knows no borrower: a request is a size, a kind, a rank and a bell.
 - Floors are given, never lent. Ahead loans may be kept across waits, so they get at most half of the pool; work loans
-  always come back, so the other half is always there again. The oversize reserve has one borrower at a time.
+  always come back, so the other half is always there again. The oversize reserve has one borrower at a time; while no
+  row asks for it, it is lent to computing too (`SPARE`), which gives it back soon.
 - Requests are granted the furthest downstream first (the highest rank), first come among equals, and nobody overtakes.
 - The truth is never dropped: bytes that are there already are counted (`overdraw`), room or not, and nothing is lent
   until they are repaid. `cut` is what memory that nobody accounts for takes from the pool, and `ahead_paused` says that
@@ -30,12 +31,20 @@ class Kind(Enum):
 
     AHEAD = "ahead"
     WORK = "work"
+    SPARE = "spare"
     OVERSIZE = "oversize"
+
+
+COMPUTING = (Kind.WORK, Kind.SPARE)
+"""Where a work loan may come from, tried in this order."""
 
 
 @dataclass(eq=False, slots=True)
 class Request:
-    """A wish for bytes that waits in the ledger; `granted` is set, then `ring` called, when it comes true."""
+    """A wish for bytes that waits in the ledger; `granted` is set, then `ring` called, when it comes true.
+
+    One for work may be granted as `SPARE`: its `kind` says so then.
+    """
 
     kind: Kind
     size: int
@@ -65,8 +74,17 @@ class Ledger:
 
     @property
     def pool(self) -> int:
+        return max(0, self._beside_floors - self._reserve_bytes)
+
+    @property
+    def _beside_floors(self) -> int:
         floors = self.floors + sum(request.size for request in self._reservations)
-        return max(0, self.limit - self.cut - self.oversize_limit - max(floors, self.kept_for_floors))
+        return self.limit - self.cut - max(floors, self.kept_for_floors)
+
+    @property
+    def _reserve_bytes(self) -> int:
+        """The oversize reserve, which may have become smaller than what computing has of it still."""
+        return max(self.oversize_limit, self._lent[Kind.SPARE])
 
     @property
     def ahead_limit(self) -> int:
@@ -75,8 +93,13 @@ class Ledger:
 
     @property
     def work_limit(self) -> int:
-        """The most one work loan may be: what ahead loans can never take."""
+        """What one work loan may always be: what ahead loans can never take."""
         return self.pool - self.ahead_limit
+
+    @property
+    def work_most(self) -> int:
+        """The most one work loan may be, where no row has the reserve."""
+        return max(self.work_limit, self.oversize_limit)
 
     @property
     def used(self) -> int:
@@ -113,7 +136,7 @@ class Ledger:
 
     def _fits(self, size: int) -> bool:
         """Whether `size` more floors leave a pool that covers what is lent."""
-        pool = self.limit - self.oversize_limit - max(self.floors + size, self.kept_for_floors)
+        pool = self.limit - self._reserve_bytes - max(self.floors + size, self.kept_for_floors)
         ahead, work = self._lent[Kind.AHEAD], self._lent[Kind.WORK]
         return pool >= ahead + work and ahead <= pool // 2
 
@@ -126,7 +149,7 @@ class Ledger:
     def borrow(self, kind: Kind, size: int, rank: float) -> bool:
         """Lend `size` bytes if they are there and nobody is before `rank` in the line; say whether they were."""
         assert self._thread == threading.get_ident()
-        line = self._requests[kind]
+        line = self._requests[Kind.WORK if kind in COMPUTING else kind]
         if (line and line[0].rank >= rank) or (kind is Kind.AHEAD and self._requests[Kind.WORK]):
             return False
         if size > self._room(kind):
@@ -179,8 +202,12 @@ class Ledger:
                 return free
             case Kind.AHEAD:
                 return -1 if self.ahead_paused else min(free, self.ahead_limit - self._lent[kind])
+            case Kind.SPARE:
+                wanted = self._lent[Kind.OVERSIZE] or self._requests[Kind.OVERSIZE]
+                return -1 if wanted else min(self.oversize_limit, self._beside_floors) - self._lent[kind]
             case Kind.OVERSIZE:
-                return 0 if self._lent[kind] else self.limit  # its borrower asked whether the row may be so large
+                taken = self._lent[kind] or self._lent[Kind.SPARE]
+                return 0 if taken else self.limit  # its borrower asked whether the row may be so large
 
     def _lend(self, kind: Kind, size: int) -> None:
         self._lent[kind] += size
@@ -198,21 +225,25 @@ class Ledger:
             request.ring()
         for kind in (Kind.OVERSIZE, Kind.WORK, Kind.AHEAD):
             line = self._requests[kind]
-            while line and (size := self._grantable(line[0])) is not None:
+            while line and (grant := self._grantable(line[0])) is not None:
                 request = line.pop(0)
-                self._lend(kind, size)
-                request.granted = size
+                request.kind, request.granted = grant
+                self._lend(*grant)
                 request.ring()
             if kind is Kind.WORK and line:
                 return  # what comes back is for computing first: it frees the most
 
-    def _grantable(self, request: Request) -> int | None:
-        """How much `request` gets now: its size, and for work at most what one loan may be.
+    def _grantable(self, request: Request) -> tuple[Kind, int] | None:
+        """What `request` gets now: its size, and for work at most what one loan may be, of the pool or the reserve.
 
-        Who computes alone is served: where a cut left less than is lent ahead, those who hold that may be the ones who
-        wait to compute.
+        Who computes alone is served, if only with what it may always have: where a cut left less than is lent ahead, or
+        a row has the reserve, those who hold that may be the ones who wait to compute.
         """
         if request.kind is not Kind.WORK:
-            return request.size if request.size <= self._room(request.kind) else None
-        size = min(request.size, self.work_limit)
-        return size if size <= self._room(Kind.WORK) or not self._lent[Kind.WORK] else None
+            return (request.kind, request.size) if request.size <= self._room(request.kind) else None
+        size = min(request.size, self.work_most)
+        for kind in COMPUTING:
+            if size <= self._room(kind):
+                return kind, size
+        alone = not any(self._lent[kind] for kind in COMPUTING)
+        return (Kind.WORK, min(size, self.work_limit)) if alone else None

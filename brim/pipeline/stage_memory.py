@@ -9,7 +9,7 @@ import anyio
 
 from brim.errors import RowTooLarge
 from brim.events import Waits
-from brim.pipeline.ledger import Kind, Ledger, Request
+from brim.pipeline.ledger import COMPUTING, Kind, Ledger, Request
 from brim.pipeline.oversize import Oversize
 from brim.pipeline.stage_state import StageState
 
@@ -31,6 +31,10 @@ class StageMemory:
     @property
     def work_limit(self) -> int:
         return self.ledger.work_limit
+
+    @property
+    def work_most(self) -> int:
+        return self.ledger.work_most
 
     @property
     def row_limit(self) -> int:
@@ -109,16 +113,17 @@ class StageMemory:
             self.ledger.withdraw(request)
             raise
         assert request.granted is not None
-        loan = WorkLoan(self, request.granted)
+        loan = WorkLoan(self, request.granted, request.kind)
         self._loans.add(loan)
         return loan
 
     def try_work(self, size: int) -> WorkLoan | None:
         """`size` bytes for computing, if they are there at once."""
-        size = min(size, self.ledger.work_limit)
-        if not self.ledger.borrow(Kind.WORK, size, self.state.rank):
+        size = min(size, self.ledger.work_most)
+        kind = next((kind for kind in COMPUTING if self.ledger.borrow(kind, size, self.state.rank)), None)
+        if kind is None:
             return None
-        loan = WorkLoan(self, size)
+        loan = WorkLoan(self, size, kind)
         self._loans.add(loan)
         return loan
 
@@ -181,15 +186,15 @@ class StageMemory:
             return
         change, loan.size = size - loan.size, size
         if change > 0:
-            self.ledger.overdraw(Kind.WORK, change)
+            self.ledger.overdraw(loan.kind, change)
         elif change:
-            self.ledger.repay(Kind.WORK, -change)
+            self.ledger.repay(loan.kind, -change)
 
     def take_back_work(self, loan: WorkLoan) -> None:
         """Take a work loan back, once."""
         if loan in self._loans:
             self._loans.remove(loan)
-            self.ledger.repay(Kind.WORK, loan.size)
+            self.ledger.repay(loan.kind, loan.size)
 
 
 @dataclass(eq=False, slots=True)
@@ -224,10 +229,11 @@ class AheadLoan:
 
 @dataclass(eq=False, slots=True)
 class WorkLoan:
-    """Bytes for computing."""
+    """Bytes for computing, of the pool or of the oversize reserve."""
 
     memory: StageMemory
     size: int
+    kind: Kind
 
     def settle(self, size: int) -> None:
         self.memory.settle_work(self, size)

@@ -324,7 +324,7 @@ class Call:
         async with AsyncExitStack() as stack:
             with stage.waiting(Resource.WORKERS):
                 await stack.enter_async_context(caller.worker(alone=self.alone))
-                wanted = stage.memory.work_limit if self.alone else self.work_bytes
+                wanted = stage.memory.work_most if self.alone else self.work_bytes
                 loan = stage.memory.try_work(wanted) if wanted else None
             if wanted:
                 stack.enter_context(loan if loan is not None else await stage.memory.work(wanted))

@@ -4,7 +4,7 @@
 - Ahead loans stay within their half, all loans within the pool, floors are never lent. What is above its bound (the
   pool shrank, or bytes were there already: an overdraft) only falls until it is within again, but for further overdrafts
   and for one loan of work at a time.
-- The oversize reserve has one borrower at a time, overdrafts apart.
+- The oversize reserve has one borrower at a time, overdrafts apart; computing gets of it only while no row asks.
 """
 
 from __future__ import annotations
@@ -25,20 +25,24 @@ class Watched(Ledger):
     changes: int = 0
     depth: int = field(default=0)
 
-    def seen(self) -> tuple[int, int, int]:
+    def seen(self) -> tuple[int, int, int, int]:
         ahead, work = self.lent(Kind.AHEAD), self.lent(Kind.WORK)
-        return ahead, work, self.lent(Kind.OVERSIZE)
+        return ahead, work, self.lent(Kind.OVERSIZE), self.lent(Kind.SPARE)
 
-    def check_after(self, before: tuple[int, int, int], floors: int, *, overdraft: bool) -> None:
+    def check_after(self, before: tuple[int, int, int, int], floors: int, *, overdraft: bool) -> None:
         """What has to hold after a change from `before`."""
         self.changes += 1
-        ahead, work, oversize = self.seen()
-        assert ahead >= 0
-        assert work >= 0
-        assert oversize >= 0
+        ahead, work, oversize, spare = self.seen()
+        assert min(self.seen()) >= 0
         assert self.floors == floors, "floors are never lent"
         if overdraft:
             return
+        if spare > before[3]:
+            assert spare <= self.oversize_limit, "more than the reserve is lent to computing"
+            assert not oversize, "computing has got of a reserve that a row has"
+            assert not self.waiting(Kind.OVERSIZE), "computing has got of a reserve that a row waits for"
+        if oversize > before[2]:
+            assert not spare, "a row has got the reserve while computing had some"
         pool = self.pool
         above = ahead + work - pool
         if above > 0 and work > self.work_limit:  # who computes alone is served, so that what is ahead comes back

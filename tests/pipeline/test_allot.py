@@ -58,14 +58,3 @@ def test_a_batch_size_the_user_gave_is_kept_or_refused():
     assert allot([Holds(2)], 512 * MIB, batch_bytes=MIB).batch_bytes == MIB
     with pytest.raises(BudgetTooSmall):
         allot([Holds(2)], 64 * MIB, batch_bytes=32 * MIB)
-
-
-@given(operators, st.integers(128 * MIB, 8 * GIB), st.integers(1, 300 * MIB))
-def test_where_there_are_workers_the_pool_has_at_least_twice_the_floors_or_batches_are_the_smallest(
-    stages, memory, base
-):
-    try:
-        shares = allot(stages, memory, base=base)
-    except BudgetTooSmall:
-        return
-    assert shares.pool + 4 >= 2 * shares.floors or shares.floor_bytes == BATCH_BYTES_MIN

@@ -38,7 +38,7 @@ class Outside:
             await outbox.send(batch)
 
 
-def _seen(tree, at=5.0, consumer_pause=0.0, pool=0):
+def _seen(tree, at=5.0, consumer_pause=0.0, **shares):
     """The chains of every stage that lives `at` seconds into the run."""
     runs, chains = [], {}
 
@@ -53,7 +53,7 @@ def _seen(tree, at=5.0, consumer_pause=0.0, pool=0):
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(look)
-            await sim.simulate(tree, pool=pool, consumer_pause=consumer_pause, on_run=runs.append)
+            await sim.simulate(tree, **shares, consumer_pause=consumer_pause, on_run=runs.append)
 
     run_virtual(main)
     return chains
@@ -92,7 +92,7 @@ def test_who_waits_for_memory_is_the_root():
                 await stage.clock.sleep(10)
 
     tree = sim.Tree(sim.OneAfterAnother(), tuple(sim.Tree(Greedy(None)) for _ in range(3)))
-    chains = _seen(tree, pool=1_000)
+    chains = _seen(tree, pool=1_000, oversize=0)
     assert sorted(reason for _, reason in chains.values()) == ["cpu", "cpu", "cpu", "memory"]
 
 

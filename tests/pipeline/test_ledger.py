@@ -35,7 +35,12 @@ class Loans(RuleBasedStateMachine):
             return (kind, size)
         return (kind, 0)
 
-    @rule(target=requests, kind=st.sampled_from(Kind), size=st.integers(1, 100), rank=st.integers(0, 3))
+    @rule(
+        target=requests,
+        kind=st.sampled_from([kind for kind in Kind if kind is not Kind.SPARE]),
+        size=st.integers(1, 100),
+        rank=st.integers(0, 3),
+    )
     def ask(self, kind, size, rank):
         request = Request(kind, size, rank, lambda: None)
         self.waiting.append(request)
@@ -78,6 +83,8 @@ class Loans(RuleBasedStateMachine):
         assert 0 <= ledger.lent(Kind.AHEAD) <= ledger.ahead_limit
         assert ledger.lent(Kind.AHEAD) + ledger.lent(Kind.WORK) <= ledger.pool
         assert ledger.lent(Kind.OVERSIZE) <= ledger.limit
+        assert ledger.lent(Kind.SPARE) <= ledger.oversize_limit
+        assert not (ledger.lent(Kind.SPARE) and ledger.lent(Kind.OVERSIZE))
 
     @invariant()
     def who_is_first_in_line_could_not_be_served(self):
@@ -201,3 +208,38 @@ def test_who_computes_alone_is_served_although_a_cut_left_less_than_is_lent_ahea
     assert (rung, request.granted) == (["first"], ledger.work_limit)
     ledger.repay(Kind.WORK, request.granted)
     assert rung == ["first", "second"]
+
+
+def test_who_computes_alone_is_served_with_less_while_a_row_has_the_reserve():
+    """The row may be the one that waits to be computed."""
+    ledger, rung = Ledger(160, oversize_limit=60), []
+    assert ledger.borrow(Kind.OVERSIZE, 60, 0)
+    first, second = (_ask(ledger, Kind.WORK, 55, 1, rung, name) for name in ("first", "second"))
+    assert (rung, first.kind, first.granted) == (["first"], Kind.WORK, 55)
+    ledger.overdraw(Kind.AHEAD, 50)
+    ledger.repay(Kind.WORK, 55)
+    assert (rung, second.kind, second.granted) == (["first", "second"], Kind.WORK, ledger.work_limit)
+
+
+def test_computing_gets_nothing_of_the_reserve_that_a_row_waits_for():
+    ledger, rung = Ledger(160, oversize_limit=60), []
+    assert ledger.borrow(Kind.WORK, 100, 0)
+    assert ledger.borrow(Kind.SPARE, 20, 0)
+    _ask(ledger, Kind.OVERSIZE, 60, 0, rung, "row")
+    _ask(ledger, Kind.WORK, 10, 5, rung, "work")
+    assert not ledger.borrow(Kind.SPARE, 10, 9)
+    assert rung == []
+    ledger.repay(Kind.SPARE, 20)
+    assert rung == ["row"]
+    ledger.repay(Kind.OVERSIZE, 60)
+    assert rung == ["row", "work"]
+    assert ledger.lent(Kind.SPARE) == 10
+
+
+def test_a_reserve_that_shrinks_is_no_room_while_computing_has_it():
+    ledger = Ledger(200, oversize_limit=100)
+    assert ledger.borrow(Kind.SPARE, 80, 0)
+    ledger.oversize_limit = 50
+    assert ledger.pool == 120
+    ledger.repay(Kind.SPARE, 80)
+    assert ledger.pool == 150

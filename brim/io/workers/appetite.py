@@ -51,7 +51,7 @@ class Appetite:
         """What has to be lent for `request` in `worker`, one of so many, beyond what is reserved for calls."""
         limit = request.memory.work_limit
         if request.alone:
-            return limit
+            return request.memory.work_most
         if not self.known:
             return limit // max(LEAST_SHARE, workers)
         grown = 0 if worker is None else self.growth.of(fresh=worker.memory.fresh)
@@ -60,7 +60,7 @@ class Appetite:
 
     def is_large(self, request: Request, workers: int) -> bool:
         """Whether `request` should take more than can be lent for a call, so that two would take what is not there."""
-        return self.known and self.wanted(request, None, workers) > request.memory.work_limit
+        return self.known and self.wanted(request, None, workers) > request.memory.work_most
 
     def has_room_to_load(self, memory: Memory) -> bool:
         """Whether one more worker may keep what the first call of each does: it stays, beside all that is lent."""

@@ -25,6 +25,7 @@ from brim.operators.expressions.tree import Aggregate, Column, Tree, children, d
 
 State = Any
 _HALF_BITS = 32
+_WRAPS_FROM = 2**63
 _INT64, _FLOAT64 = pa.int64(), pa.float64()
 
 
@@ -111,6 +112,9 @@ def exact_sum(values: pa.Array) -> int:
         return int(pc.sum(values, min_count=0).as_py())  # the kernel adds them in 64 bits
     wide = pa.uint64() if types.is_unsigned_integer(values.type) else pa.int64()
     numbers = pc.cast(values, wide)
+    bounds = pc.min_max(numbers)
+    if max(abs(bounds[end].as_py() or 0) for end in ("min", "max")) * len(numbers) < _WRAPS_FROM:
+        return int(pc.sum(numbers, min_count=0).as_py())
     upper = pc.shift_right(numbers, pa.scalar(_HALF_BITS, wide))
     lower = pc.bit_wise_and(numbers, pa.scalar((1 << _HALF_BITS) - 1, wide))
     high, low = (pc.sum(half, min_count=0).as_py() for half in (upper, lower))

@@ -173,7 +173,7 @@ def test_a_first_call_that_takes_more_than_its_loan_is_left_alone_for_longer():
                 _, waits = called(pool, memory), called(pool, memory)
                 await anyio.sleep(5 * ALONE_S)
                 assert not waits.begun
-                first.memory.held_bytes = GIB  # as if it had been there before
+                first.memory.held_bytes = 64 * GIB  # as if it had been there before
                 await anyio.sleep(2 * LOOK_AGAIN_S)
                 assert waits.begun
             tasks.cancel_scope.cancel()
@@ -211,7 +211,7 @@ def test_no_second_worker_is_ended_while_the_memory_of_one_that_held_more_is_abo
         pools = WorkerPools(None, LoopClock(), None, None, tasks, Devices(0), Template(forks=False), [pool])
         known(pool, other, MIB)
         other.facts.pid = os.getpid()
-        ending.end_reason, ending.starved_bytes = "out of memory", GIB
+        ending.end_reason, ending.starved_bytes = "out of memory", 64 * GIB
         assert called(pool, FakeMemory()).begun
         pools.end_hungriest(0)
         assert not other.end_reason
