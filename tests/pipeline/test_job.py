@@ -57,13 +57,12 @@ def test_a_full_disk_met_while_the_consumer_makes_room_for_its_batch_is_a_failur
     assert stop["outcome"] == "StageFailed"
 
 
-@pytest.mark.parametrize("event", EVENTS)
-def test_a_listener_that_raises_neither_fails_a_run_nor_keeps_it_from_ending(tmp_path, event, caplog):
+def test_a_listener_that_raises_neither_fails_a_run_nor_keeps_it_from_ending(tmp_path, caplog):
     heard = []
 
     def listen(fields):
         heard.append(fields["event"])
-        if fields["event"] == event:
+        if fields["event"] in EVENTS:
             raise RuntimeError("the listener is broken")
 
     @brim.row_udf(returns=pa.int64(), on_error="null")
@@ -83,8 +82,9 @@ def test_a_listener_that_raises_neither_fails_a_run_nor_keeps_it_from_ending(tmp
 
     with caplog.at_level(logging.ERROR, logger="brim"):
         assert _run(main, tmp_path) == 9_000_005
-    assert event in heard
-    assert f"the event {event} could not be told" in caplog.text
+    for event in EVENTS:
+        assert event in heard
+        assert f"the event {event} could not be told" in caplog.text
     assert "the listener is broken" in caplog.text
 
 

@@ -177,8 +177,11 @@ def test_an_async_row_that_fails_ends_the_rows_beside_it():
 
 def test_cancelling_reaches_the_rows_under_way():
     ended = []
+    begun = anyio.Event()
 
     async def stuck(value):
+        if value == 3:
+            begun.set()
         try:
             await anyio.sleep_forever()
         finally:
@@ -188,9 +191,10 @@ def test_cancelling_reaches_the_rows_under_way():
         from kit import drive
 
         stage = FakeStage(threads=RealThreads())
-        async with pools_for(stage):
-            with anyio.move_on_after(0.1):
-                await drive(rows(stuck, concurrency=4), [ids(0, 100)], stage=stage)
+        async with pools_for(stage), anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(drive, rows(stuck, concurrency=4), [ids(0, 100)], stage=stage))
+            await begun.wait()
+            tasks.cancel_scope.cancel()
 
     anyio.run(main)
     assert sorted(ended) == [0, 1, 2, 3]
