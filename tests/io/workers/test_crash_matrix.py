@@ -97,7 +97,9 @@ def test_an_array_that_breaks_the_contract_costs_its_row(scene, result, says, on
     outcome_of_a_bad_row(outcome, "udf", on_error, UdfContractError, says, None)
 
 
-@pytest.mark.parametrize("result", ["text", 0.5, 1 << 70, b"bytes", object(), [1], {"a": 1}], ids=str)
+@pytest.mark.parametrize(
+    "result", ["text", 0.5, 1 << 70, b"bytes", object(), [1], {"a": 1}], ids=lambda value: type(value).__name__
+)
 def test_a_value_that_breaks_the_contract_costs_its_row(scene, result):
     for on_error in ("raise", "null", "drop"):
         outcome = scene.call("row", partial(row_made, result), on_error)
