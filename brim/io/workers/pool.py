@@ -34,6 +34,7 @@ from brim.operators.protocol import Clock, Loan, Memory
 from brim.operators.user_functions.user_function import UserFunction
 
 LOOK_AGAIN_S = 0.1  # at what a first call takes
+ROOM_AGAIN_S = 0.02  # at what others have given back
 CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS")  # of native code that does not look whether it got the memory it asked for
 ABANDONED_S = 5.0  # what a call nobody waits for may still take before its worker is ended
 
@@ -139,9 +140,10 @@ class Pool:
         while self.waiting and self.waiting[0].written:
             request = self.waiting[0]
             worker = self._free_worker(request)
-            if worker is None:
+            if worker is None or not self._has_loan(worker, request):
                 return
-            if not self._has_loan(worker, request):
+            if not self._is_allowed(worker, request):
+                self._go_in(ROOM_AGAIN_S)
                 return
             self._send(worker, self.waiting.popleft())
 
@@ -180,9 +182,9 @@ class Pool:
                 request.answer(WorkerDied(self.function.name, None, request.rows))
             return
         request.moved_at, request.paused = self.clock.now(), False
-        allowed_bytes = self._allowed(worker, request)
+        self._is_allowed(worker, request)  # it has begun, and cannot wait
         self._appetite.begin(worker, request.moved_at)
-        worker.post(Next(request.number, allowed_bytes))
+        worker.post(Next(request.number, request.allowed_bytes))
 
     def abandon(self, request: Request) -> None:
         """Nobody waits for `request` any more: its worker may finish it, within limits."""
@@ -286,19 +288,19 @@ class Pool:
     def _send(self, worker: WorkerProcess, request: Request) -> None:
         assert request.payload is not None
         worker.calls.append(request)
-        worker.post(Invoke(request.number, request.piece_bytes, self._allowed(worker, request)), [request.payload.fd])
+        worker.post(Invoke(request.number, request.piece_bytes, request.allowed_bytes), [request.payload.fd])
         if worker.calls[0] is request:
             self._begin(worker)
 
-    def _allowed(self, worker: WorkerProcess, request: Request) -> int | None:
-        """By how much the worker of `request` may grow."""
+    def _is_allowed(self, worker: WorkerProcess, request: Request) -> bool:
+        """Say by how much `worker` may grow in `request`; whether it may begin now."""
         if self.function.gpus:
-            return None  # a device's driver reserves at will
-        lent = 0 if request.loan is None else request.loan.size
+            return True  # a device's driver reserves at will
+        lent_bytes = (self.function.memory or 0) + (0 if request.loan is None else request.loan.size)
         goes_alone = request.alone or request.large or not self._appetite.known
         room = self.household.room(worker, goes_alone)
-        request.allowed_bytes = self._allowance.of((self.function.memory or 0) + lent, room)
-        return request.allowed_bytes
+        request.allowed_bytes = self._allowance.of(lent_bytes, room)
+        return not self._allowance.has_to_wait(lent_bytes, room)
 
     def _begin(self, worker: WorkerProcess) -> None:
         """The first call of `worker` is computed now."""
@@ -327,7 +329,8 @@ class Pool:
         if isinstance(message, Raised):
             self._failed(request)
         if isinstance(message, Raised) and message.kind == UdfMemoryExceeded.__name__:
-            self._allowance.failed(request.allowed_bytes, message.peak_bytes - worker.memory.held_bytes)
+            took_bytes = message.peak_bytes - worker.memory.held_bytes
+            self._allowance.failed(request.allowed_bytes, lent_bytes=worker.memory.lent_bytes, took_bytes=took_bytes)
             self._roster.retire_full(worker, message.held_bytes)
             request.answer(self._appetite.refused(worker, message))
         else:
@@ -380,7 +383,7 @@ class Pool:
         if calls and calls[0].begun:
             self._failed(calls[0])
             if died.signal in CRASHES:
-                self._allowance.failed(calls[0].allowed_bytes, 0)
+                self._allowance.failed(calls[0].allowed_bytes, lent_bytes=worker.memory.lent_bytes, took_bytes=0)
             calls.pop(0).answer(self._appetite.exceeded(worker) if worker.starved_bytes else died)
         for call in calls:
             call.repay()

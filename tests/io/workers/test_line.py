@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import anyio
@@ -13,12 +13,13 @@ from virtual_loop import run_virtual
 from worker_kit import function, unbegun
 
 from brim.errors import UdfMemoryExceeded, WorkerDied
+from brim.io.workers.allowance import Room
 from brim.io.workers.appetite import ALONE_S
 from brim.io.workers.devices import Devices
 from brim.io.workers.lives import STARVED, Household
 from brim.io.workers.messages import Made
 from brim.io.workers.payload import Payload
-from brim.io.workers.pool import LOOK_AGAIN_S, Pool
+from brim.io.workers.pool import LOOK_AGAIN_S, ROOM_AGAIN_S, Pool
 from brim.io.workers.pools import WorkerPools
 from brim.io.workers.process import WorkerProcess
 from brim.io.workers.request import Request
@@ -29,8 +30,12 @@ DIED = WorkerDied("f", -9, 10)
 
 
 @contextmanager
-def pool_of(tasks: TaskGroup, workers: int) -> Iterator[tuple[Pool, list[WorkerProcess]]]:
-    household = Household(None, GIB, LoopClock(), tasks, Devices(0), Template(forks=False))
+def pool_of(
+    tasks: TaskGroup, workers: int, rooms: Sequence[Room] = (Room(0, 0),)
+) -> Iterator[tuple[Pool, list[WorkerProcess]]]:
+    """A pool and its workers; the last of `rooms` is what is free."""
+    room = lambda _worker, _alone: rooms[-1]  # noqa: E731
+    household = Household(None, GIB, LoopClock(), tasks, Devices(0), Template(forks=False), room=room)
     pool = Pool(function(), b"", workers, household)
     with unbegun(workers) as there:
         pool.workers.extend(there)
@@ -176,6 +181,24 @@ def test_a_first_call_that_takes_more_than_its_loan_is_left_alone_for_longer():
                 first.memory.held_bytes = 64 * GIB  # as if it had been there before
                 await anyio.sleep(2 * LOOK_AGAIN_S)
                 assert waits.begun
+            tasks.cancel_scope.cancel()
+
+    run_virtual(main)
+
+
+def test_a_call_begins_once_others_have_given_back_what_it_needs():
+    async def main():
+        async with anyio.create_task_group() as tasks:
+            rooms = [Room(0, 20 * MIB, grows=True)]
+            with pool_of(tasks, 2, rooms) as (pool, (first, _)):
+                known(pool, first, 30 * MIB)
+                call = called(pool, FakeMemory())
+                await anyio.sleep(5 * ROOM_AGAIN_S)
+                assert not call.begun
+                assert call.loan.size == 30 * MIB
+                rooms.append(Room(0, 30 * MIB, grows=True))
+                await anyio.sleep(2 * ROOM_AGAIN_S)
+                assert (call.begun, call.allowed_bytes) == (True, 30 * MIB)
             tasks.cancel_scope.cancel()
 
     run_virtual(main)
