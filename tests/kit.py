@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -132,8 +132,8 @@ class InlineThreads:
 
     wait = run_placed = run
 
-    def place(self) -> Any:
-        return nullcontext()
+    async def place(self) -> Any:
+        return lambda: None
 
 
 @dataclass
@@ -147,8 +147,8 @@ class RealThreads:
 
     wait = run_placed = run
 
-    def place(self) -> Any:
-        return nullcontext()
+    async def place(self) -> Any:
+        return lambda: None
 
 
 class LoopClock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
@@ -32,11 +32,13 @@ class StageThreads:
         return self.threads.count
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
-        async with AsyncExitStack() as stack:
-            with self.clock.waiting(Waits.OUTSIDE, Resource.CPU):
-                await stack.enter_async_context(self.threads.place())
+        with self.clock.waiting(Waits.OUTSIDE, Resource.CPU):
+            leave = await self.threads.place()
+        try:
             with self.clock.working():
                 return await self.threads.run_placed(function, *arguments)
+        finally:
+            leave()
 
     async def wait(self, function: Callable[..., T], *arguments: Any) -> T:
         return await self.threads.wait(function, *arguments)

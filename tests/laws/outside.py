@@ -54,10 +54,9 @@ class Threads:
     def __post_init__(self) -> None:
         self.places = anyio.Semaphore(self.count)
 
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        async with self.places:
-            yield
+    async def place(self) -> Any:
+        await self.places.acquire()
+        return self.places.release
 
     async def run_placed(self, function: Any, *arguments: Any) -> Any:
         await anyio.lowlevel.checkpoint()
@@ -67,7 +66,7 @@ class Threads:
         return function(*arguments)
 
     async def run(self, function: Any, *arguments: Any) -> Any:
-        async with self.place():
+        async with self.places:
             return await self.run_placed(function, *arguments)
 
     wait = run_placed

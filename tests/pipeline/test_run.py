@@ -31,7 +31,7 @@ def test_a_deadlock_is_reported_with_a_picture_and_not_waited_for():
     tree = sim.sequence([sim.Source((30,) * 5), HoldsAndAsks()])
 
     async def main():
-        return await sim.simulate(tree, pool=4_000)
+        return await sim.simulate(tree, pool=4_000, oversize=0)
 
     with pytest.raises(BaseExceptionGroup) as stalled:
         run_virtual(main)

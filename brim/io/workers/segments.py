@@ -34,11 +34,12 @@ _SEALS = ("F_SEAL_SEAL", "F_SEAL_SHRINK", "F_SEAL_GROW")
 
 @dataclass(eq=False, slots=True)
 class Segment:
-    """As a `Payload`, but `free` lets it be written again. `filled` bytes of it have memory."""
+    """As a `Payload`, but `free` lets it be written again. `filled` bytes have memory, `wanted` are needed now."""
 
     fd: int
     memory: mmap.mmap
     owner: Segments
+    wanted: int = 0
     keep_bytes: int = 0
     filled: int = 0
 
@@ -56,13 +57,12 @@ class Segment:
             raise
 
     def write(self, batch: pa.RecordBatch) -> int:
-        """Copy `batch` into it; the bytes that takes. Not on the loop when it is large."""
-        size = stream_bytes(batch)
-        if size > self.filled:
+        """Copy `batch`, for which it was taken, into it; the bytes that takes. Not on the loop when it is large."""
+        if self.wanted > self.filled:
             start = self.filled // mmap.PAGESIZE * mmap.PAGESIZE
             with suppress(OSError):  # an older kernel: they come one by one
-                self.memory.madvise(_POPULATE_WRITE, start, size - start)
-            self.filled = size
+                self.memory.madvise(_POPULATE_WRITE, start, self.wanted - start)
+            self.filled = self.wanted
         with pa.FixedSizeBufferWriter(pa.py_buffer(self.memory)) as file, pa.ipc.new_stream(file, batch.schema) as out:
             out.write_batch(batch)
             return int(file.tell())
@@ -105,7 +105,7 @@ class Segments:
             return Payload.create(folder)
         fit = [place for place, segment in enumerate(self.unused) if len(segment.memory) >= size]
         segment = self.unused.pop(fit[-1]) if fit else Segment.create(size, self)  # the last used is in the caches
-        segment.keep_bytes = keep_bytes
+        segment.wanted, segment.keep_bytes = size, keep_bytes
         self.used.add(segment)
         return segment
 
