@@ -105,7 +105,7 @@ def bare_bytes(workload: Workload, engine: str, python: str = sys.executable) ->
     ours, theirs = socket.socketpair()
     with (
         ours,
-        subprocess.Popen(_command(python, theirs, workload.name, engine, {}), pass_fds=[theirs.fileno()]) as bare,
+        _started(_command(python, theirs, workload.name, engine, {}), theirs) as bare,
     ):
         theirs.close()
         try:
@@ -121,6 +121,12 @@ def _command(python: str, line: socket.socket, workload: str, engine: str, field
     return [python, "-m", "benchmarks.child", str(line.fileno()), workload, engine, json.dumps(fields)]
 
 
+def _started(command: list[str], line: socket.socket, **streams: Any) -> subprocess.Popen[bytes]:
+    """Compiled modules are kept, as for what is installed: peers are, and brim runs from its sources."""
+    kept = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    return subprocess.Popen(command, pass_fds=[line.fileno()], env=kept, **streams)
+
+
 def _run(plan: Plan, job: Job, run: Run, folder: Path) -> Run:
     fields = {name: getattr(job, name) for name in ("data", "urls", "out", "memory")}
     ours, theirs = socket.socketpair()
@@ -130,7 +136,7 @@ def _run(plan: Plan, job: Job, run: Run, folder: Path) -> Run:
     with ours, limits as cgroup, (folder / "log").open("w+b") as log:
         if cgroup is not None:
             command = cgroup.entering(command)
-        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdout=log, stderr=log)
+        process = _started(command, theirs, stdout=log, stderr=log)
         theirs.close()
         ours.settimeout(plan.timeout_s)
         try:
