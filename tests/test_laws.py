@@ -1,4 +1,4 @@
-"""The laws of every run, over a few thousand trees; `make laws TREES=200000` runs more. See `tests/laws/`."""
+"""The laws of every run, over fifteen hundred trees; `make laws TREES=200000` runs more. See `tests/laws/`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from brim.pipeline.byte_queue import ByteQueue
 from brim.pipeline.ledger import Kind, Ledger
 from brim.pipeline.stage_memory import StageMemory
 
-CHUNKS, CHUNK = 12, 250
+CHUNKS, CHUNK = 6, 250
 ONCE_BROKEN = {
     540: "a pool cut below what was lent ahead left a stage waiting to compute for ever",
     4301: "batches larger than a floor lay behind the head of a queue with a loan for their excess only",
