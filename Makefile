@@ -12,7 +12,7 @@ FIRST ?= 0
 PROCESSES ?= 2
 PIPELINES ?= 500
 SECONDS ?= 60
-MEASURING := $(addprefix tests/test_,hungry_functions.py in_a_memory_group.py benchmarks.py)
+MEASURING := $(patsubst %,tests/test_%.py,hungry_functions in_a_memory_group benchmarks command_line embedding)
 
 .PHONY: setup demo test soak check format bench bench-speed cgroup transport sweep cost bench-page bench-all docs laws leaks chaos clean
 
