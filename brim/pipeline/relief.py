@@ -12,8 +12,8 @@ import anyio
 import anyio.to_thread
 
 from brim.io.allocators import give_back
+from brim.io.workers.appetite import WORTH_RECYCLING
 from brim.io.workers.pools import WorkerPools
-from brim.io.workers.roster import WORTH_RECYCLING
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,12 @@ LEAST_UNUSED = 32 * MIB  # less is the next piece of many, or was never there
 
 
 class Room(NamedTuple):
-    """What is free, and the share of one worker in it; whether other workers compute, or end: more will be then."""
+    """What is free, and the share of one worker in it; whether others end, or compute: there is more then."""
 
     share_bytes: int
     free_bytes: int
-    grows: bool = False
+    others_end: bool = False
+    others_compute: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -32,7 +33,7 @@ class Allowance:
     >>> allowance, room = Allowance(), Room(100 * MIB, 300 * MIB)
     >>> [size and size // MIB for size in (allowance.of(lent * MIB, room) for lent in (5, 200, 900))]
     [100, 216, 300]
-    >>> allowance.failed(100 * MIB, lent_bytes=5 * MIB, took_bytes=3 * MIB)
+    >>> allowance.failed(100 * MIB, 3 * MIB)
     >>> allowance.of(5 * MIB, room) is None
     True
     """
@@ -46,16 +47,21 @@ class Allowance:
             return None
         return max(SLACK, min(max(lent_bytes + SLACK, room.share_bytes), room.free_bytes))
 
-    def has_to_wait(self, lent_bytes: int, room: Room) -> bool:
-        """Whether a call that should take so much is better begun when others have given back what they have."""
-        return not self._unlimited and room.grows and room.free_bytes < lent_bytes
+    def has_to_wait(self, lent_bytes: int, room: Room, *, known: bool) -> bool:
+        """Whether a call is better begun when others have given back what they hold.
 
-    def failed(self, allowed_bytes: int | None, *, lent_bytes: int, took_bytes: int) -> None:
-        """A call that was allowed so much failed for want of memory, or crashed, when it had taken so much.
-
-        One that was allowed less than it should take fails whatever it does, and tells nothing.
+        Where it is not `known` that it takes so much it waits only for what takes no time, a worker that ends.
         """
-        if allowed_bytes is not None and allowed_bytes >= lent_bytes and not self._uses_it:
+        comes_back = room.others_end or (known and room.others_compute)
+        return self.is_short(lent_bytes, room) and comes_back
+
+    def is_short(self, lent_bytes: int, room: Room) -> bool:
+        """Whether there is less than a call should be allowed."""
+        return not self._unlimited and room.free_bytes < lent_bytes + SLACK
+
+    def failed(self, allowed_bytes: int | None, took_bytes: int) -> None:
+        """A call that was allowed all there is failed for want of memory, or crashed, when it had taken so much."""
+        if allowed_bytes is not None and not self._uses_it:
             self._unlimited = allowed_bytes - took_bytes >= max(LEAST_UNUSED, took_bytes)
 
     def starved(self) -> None:

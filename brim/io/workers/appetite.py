@@ -26,6 +26,8 @@ POOL_PARTS = 2  # what can be lent in all: as much ahead as for work
 LEAK_SHARE = 8  # what workers may keep for themselves before they are recycled, of the engine's memory
 LEAK_LEAST = 16 * MIB
 LOAD_BEFORE = "load what it keeps in `__init__` of a class, so that it is counted before, or "
+WORTH_RECYCLING = 8 * MIB  # of what a worker keeps, where memory is short
+ASKS_MORE = 2  # times what it was allowed
 PAYS_AFTER = 20  # times what a start takes a worker has to work, or recycling it does not pay
 
 
@@ -83,6 +85,16 @@ class Appetite:
             self.growth.learn(grown_bytes, fresh=fresh)
             self._work.learn(max(1, request.read_bytes), request.took_bytes)
 
+    def finds_room_afresh(self, request: Request, worker: WorkerProcess, workers: int, free_bytes: int) -> bool:
+        """Whether a worker that starts anew has what `worker` lacks for `request`: what it has gathered comes back.
+
+        Only where calls after the first leave something, too: a model would only be loaded again.
+        """
+        gathered, growth = worker.memory.gathered_bytes, self.growth.of(fresh=True)
+        needed = (self.function.memory or 0) + self.wanted(request, None, workers) + growth
+        leaks = self.growth.is_known and self.growth.of(fresh=False) >= WORTH_RECYCLING
+        return leaks and gathered >= WORTH_RECYCLING and free_bytes + gathered >= needed
+
     def leaks(self, worker: WorkerProcess, workers: int, *, calls: int = 0) -> bool:
         """Whether `worker`, one of so many, keeps too much for itself, or will after so many calls more."""
         limit = self._leak_factor * max(LEAK_LEAST, self.memory // LEAK_SHARE // workers)
@@ -118,8 +130,13 @@ class Appetite:
             f"which was lent {format_size(memory.lent_bytes)}: {self._remedy(worker, held)}"
         )
 
-    def refused(self, worker: WorkerProcess, message: Raised) -> UdfMemoryExceeded:
-        """What a call has come to that asked for more memory than there is, and said so itself."""
+    def refused(self, worker: WorkerProcess, request: Request, message: Raised) -> UdfMemoryExceeded:
+        """What a call has come to that asked for more memory than it was allowed, and said so itself.
+
+        How much more nobody knows: such calls borrow twice as much from now on.
+        """
+        if self.known and request.allowed_bytes:
+            self._work.learn(max(1, request.read_bytes), ASKS_MORE * request.allowed_bytes)
         error = error_of(self.function.name, message)
         assert isinstance(error, UdfMemoryExceeded)
         when = " in its first call" if worker.memory.fresh else ""

@@ -20,7 +20,7 @@ from functools import partial
 from brim.errors import UdfMemoryExceeded, WorkerDied
 from brim.events import Fact
 from brim.io.process_tree import anonymous_tree_bytes
-from brim.io.workers.allowance import Allowance
+from brim.io.workers.allowance import Allowance, Room
 from brim.io.workers.appetite import Appetite
 from brim.io.workers.devices import Place, misplaced
 from brim.io.workers.lives import RECYCLED, STARVED, Household, Lives
@@ -140,10 +140,7 @@ class Pool:
         while self.waiting and self.waiting[0].written:
             request = self.waiting[0]
             worker = self._free_worker(request)
-            if worker is None or not self._has_loan(worker, request):
-                return
-            if not self._is_allowed(worker, request):
-                self._go_in(ROOM_AGAIN_S)
+            if worker is None or not self._has_loan(worker, request) or not self._has_room(worker, request):
                 return
             self._send(worker, self.waiting.popleft())
 
@@ -182,7 +179,7 @@ class Pool:
                 request.answer(WorkerDied(self.function.name, None, request.rows))
             return
         request.moved_at, request.paused = self.clock.now(), False
-        self._is_allowed(worker, request)  # it has begun, and cannot wait
+        self._allow(worker, request)
         self._appetite.begin(worker, request.moved_at)
         worker.post(Next(request.number, request.allowed_bytes))
 
@@ -244,8 +241,7 @@ class Pool:
             self._go_in(wait_s)
             return None
         request.large = self._appetite.is_large(request, self.running_size)
-        worker = self._roster.free(request)
-        if worker is None:
+        if (worker := self._roster.free(request)) is None:
             self._start_more(request)
         elif (
             worker.memory.fresh
@@ -267,12 +263,11 @@ class Pool:
 
     def _start_more(self, request: Request) -> None:
         """Start a worker for `request` where there may be one more, and fewer are starting than are waited for."""
-        if not self._roster.lacks(request, len(self.waiting)):
-            return
-        if wait_s := self.lives.wait_s():
-            self._go_in(wait_s)
-        else:
-            self.lives.start()
+        if self._roster.lacks(request, len(self.waiting)):
+            if wait_s := self.lives.wait_s():
+                self._go_in(wait_s)
+            else:
+                self.lives.start()
 
     def _go_in(self, wait_s: float) -> None:
         """Go on in so many seconds."""
@@ -292,15 +287,27 @@ class Pool:
         if worker.calls[0] is request:
             self._begin(worker)
 
-    def _is_allowed(self, worker: WorkerProcess, request: Request) -> bool:
-        """Say by how much `worker` may grow in `request`; whether it may begin now."""
+    def _has_room(self, worker: WorkerProcess, request: Request) -> bool:
+        """Whether `worker` finds the memory for `request`; if not, `go` is said when others have given back some."""
+        lent_bytes, room = self._allow(worker, request)
+        if self._allowance.has_to_wait(lent_bytes, room, known=self._appetite.known):
+            self._go_in(ROOM_AGAIN_S)
+            return False
+        if self._allowance.is_short(lent_bytes, room):
+            worker.retiring = self._appetite.finds_room_afresh(request, worker, self.running_size, room.free_bytes)
+            self._retire(worker)
+        return not worker.retiring
+
+    def _allow(self, worker: WorkerProcess, request: Request) -> tuple[int, Room]:
+        """Set by how much `worker` may grow in `request`; what that should take, and the room there is."""
         if self.function.gpus:
-            return True  # a device's driver reserves at will
+            return 0, Room(0, self.household.memory)  # a device's driver reserves at will
         lent_bytes = (self.function.memory or 0) + (0 if request.loan is None else request.loan.size)
-        goes_alone = request.alone or request.large or not self._appetite.known
-        room = self.household.room(worker, goes_alone)
+        alone = request.alone or request.large or not self._appetite.known
+        room = self.household.room(worker, alone)
         request.allowed_bytes = self._allowance.of(lent_bytes, room)
-        return not self._allowance.has_to_wait(lent_bytes, room)
+        request.allowed_all = alone and not room.others_compute
+        return lent_bytes, room
 
     def _begin(self, worker: WorkerProcess) -> None:
         """The first call of `worker` is computed now."""
@@ -327,24 +334,18 @@ class Pool:
             request.paused = not last
         abandoned = request.abandoned
         if isinstance(message, Raised):
-            self._failed(request)
+            self._roster.put_behind(request, self.waiting)
         if isinstance(message, Raised) and message.kind == UdfMemoryExceeded.__name__:
-            took_bytes = message.peak_bytes - worker.memory.held_bytes
-            self._allowance.failed(request.allowed_bytes, lent_bytes=worker.memory.lent_bytes, took_bytes=took_bytes)
+            if request.allowed_all:
+                self._allowance.failed(request.allowed_bytes, message.peak_bytes - worker.memory.held_bytes)
             self._roster.retire_full(worker, message.held_bytes)
-            request.answer(self._appetite.refused(worker, message))
+            request.answer(self._appetite.refused(worker, request, message))
         else:
             request.answer((message, fds))
         if last or abandoned:
             self._ended(worker, request)
         else:
             self.go()
-
-    def _failed(self, request: Request) -> None:
-        """What was asked for after `request` may have to wait until that has been made again."""
-        under_way = [call for worker in self.workers for call in worker.calls]
-        for call in (*under_way, *self.waiting):
-            call.behind = call.behind or call.number > request.number
 
     def _learn(self, worker: WorkerProcess, request: Request, made: Made) -> None:
         worker.facts.calls += 1
@@ -381,9 +382,9 @@ class Pool:
         """
         calls = list(worker.calls)
         if calls and calls[0].begun:
-            self._failed(calls[0])
-            if died.signal in CRASHES:
-                self._allowance.failed(calls[0].allowed_bytes, lent_bytes=worker.memory.lent_bytes, took_bytes=0)
+            self._roster.put_behind(calls[0], self.waiting)
+            if died.signal in CRASHES and calls[0].allowed_all:
+                self._allowance.failed(calls[0].allowed_bytes, 0)
             calls.pop(0).answer(self._appetite.exceeded(worker) if worker.starved_bytes else died)
         for call in calls:
             call.repay()

@@ -230,8 +230,8 @@ class WorkerPools:
         free = self.limits.memory if self.free_bytes is None else self.free_bytes(alone)
         free -= sum(other.memory.untaken(anonymous_tree_bytes(other.facts.pid)) for other in others)
         most = sum(pool.running_size for pool in self.pools if not pool.is_idle)
-        grows = bool(others) or any(other.end_reason for pool in self.pools for other in pool.workers)
-        return Room(free if alone else free // max(1, most - len(others)), free, grows)
+        ending = any(other.end_reason for pool in self.pools for other in pool.workers)
+        return Room(free if alone else free // max(1, most - len(others)), free, ending, bool(others))
 
     def _end_idle(self) -> None:
         """End the workers of idle pools that are too many."""

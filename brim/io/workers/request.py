@@ -45,6 +45,7 @@ class Request:
     loan: Loan | None = None
     took_bytes: int | None = None  # by its last piece
     allowed_bytes: int | None = None  # by which its worker may grow
+    allowed_all: bool = False  # is all there is
     _wanted: int | None = None
     _reply: Reply | BrimError | None = None
     _turned: anyio.Event = field(default_factory=anyio.Event)

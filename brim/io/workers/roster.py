@@ -8,16 +8,15 @@ call that is made again: that would have to wait for it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from brim.io.workers.appetite import Appetite
+from brim.io.workers.appetite import WORTH_RECYCLING, Appetite
 from brim.io.workers.process import WorkerProcess
 from brim.io.workers.request import Request
-from brim.sizes import MIB
 
 SENT_AHEAD_BELOW_S = 0.25  # calls that take longer gain nothing from one that is sent ahead, and wait for it at the end
 RECENT = 0.3  # weight of the latest call in the mean time of a call
-WORTH_RECYCLING = 8 * MIB  # of what a worker keeps, where memory is short
 SHORT = "memory is short"
 
 
@@ -73,6 +72,12 @@ class Roster:
     def retire_full(self, worker: WorkerProcess, held_bytes: int) -> None:
         """Let `worker`, which was refused memory and holds so much, get no further call if it keeps a part of that."""
         worker.retiring = worker.retiring or worker.memory.kept(held_bytes) >= WORTH_RECYCLING
+
+    def put_behind(self, request: Request, waiting: Iterable[Request]) -> None:
+        """Note that what was asked for after `request`, which failed, may have to wait until that is made again."""
+        under_way = [call for worker in self.workers for call in worker.calls]
+        for call in (*under_way, *waiting):
+            call.behind = call.behind or call.number > request.number
 
     def counted(self) -> list[WorkerProcess]:
         """All workers but those whose call waits for one that is made again."""

@@ -25,7 +25,8 @@ class WorkerMemory:
     held_bytes: int = 0
     lent_bytes: int = 0
     allowed_bytes: int = 0
-    _first_bytes: int | None = None  # held after the first call
+    _ready_bytes: int = 0  # held before the first call
+    _first_bytes: int | None = None  # held after it
 
     @property
     def fresh(self) -> bool:
@@ -42,11 +43,16 @@ class WorkerMemory:
         """
         return 0 if self._first_bytes is None else self.held_bytes - self._first_bytes
 
+    @property
+    def gathered_bytes(self) -> int:
+        """By how much it has grown since it was ready, what it has loaded in its first call included."""
+        return 0 if self._first_bytes is None else self.held_bytes - self._ready_bytes
+
     def took(self, peak_bytes: int, held_bytes: int) -> tuple[int, int]:
         """What a call took that had this peak, and by how much it has grown to `held_bytes`."""
         before, self.held_bytes = self.held_bytes, held_bytes
         if self._first_bytes is None:
-            self._first_bytes = held_bytes
+            self._ready_bytes, self._first_bytes = before, held_bytes
         return max(0, peak_bytes - max(before, held_bytes)), max(0, held_bytes - before)
 
     def untaken(self, now_bytes: int) -> int:
@@ -88,6 +94,11 @@ class Growth:
             self._first = max(grown_bytes, FORGET * self._first)
         else:
             self._later = max(grown_bytes, FORGET * (self._later or 0.0))
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a later call is known."""
+        return self._later is not None
 
     def of(self, *, fresh: bool) -> int:
         """What is to be expected of the next call of a worker."""

@@ -31,7 +31,7 @@ def test_what_took_memory_that_was_not_there_is_limited_for_good(steps):
             made.starved()
             proven = proven or before is None
         else:
-            made.failed(before, lent_bytes=0, took_bytes=(99 if step == "uses" else 10) * MIB)
+            made.failed(before, (99 if step == "uses" else 10) * MIB)
         if proven:
             assert made.of(0, ROOM) is not None
         elif step == "reserves":
@@ -40,20 +40,17 @@ def test_what_took_memory_that_was_not_there_is_limited_for_good(steps):
 
 def test_what_fails_with_much_in_hand_stays_limited():
     made = Allowance()
-    made.failed(made.of(0, ROOM), lent_bytes=0, took_bytes=60 * MIB)
+    made.failed(made.of(0, ROOM), 60 * MIB)
     assert made.of(0, ROOM) == 100 * MIB
 
 
-def test_what_fails_because_it_was_allowed_less_than_it_should_take_stays_limited():
-    made, scarce = Allowance(), Room(34 * MIB, 34 * MIB)
-    made.failed(made.of(46 * MIB, scarce), lent_bytes=46 * MIB, took_bytes=0)
-    assert made.of(0, ROOM) == 100 * MIB
-
-
-def test_a_call_waits_for_what_others_are_about_to_give_back_where_it_is_needed():
+def test_a_call_waits_for_what_others_give_back_where_it_is_known_to_need_it():
     made, lent = Allowance(), 46 * MIB
-    assert made.has_to_wait(lent, Room(0, lent - 1, grows=True))
-    assert not made.has_to_wait(lent, Room(0, lent, grows=True))
-    assert not made.has_to_wait(lent, Room(0, lent - 1, grows=False)), "nothing would come"
-    made.failed(made.of(0, ROOM), lent_bytes=0, took_bytes=0)
-    assert not made.has_to_wait(lent, Room(0, lent - 1, grows=True)), "what it asks for is not what it takes"
+    needed = lent + SLACK
+    ending, computing = Room(0, needed - 1, others_end=True), Room(0, needed - 1, others_compute=True)
+    assert [made.has_to_wait(lent, ending, known=known) for known in (True, False)] == [True, True]
+    assert [made.has_to_wait(lent, computing, known=known) for known in (True, False)] == [True, False]
+    assert not made.has_to_wait(lent, Room(0, needed, others_end=True), known=True)
+    assert not made.has_to_wait(lent, Room(0, needed - 1), known=True), "nothing would come"
+    made.failed(made.of(0, ROOM), 0)
+    assert not made.has_to_wait(lent, ending, known=True), "what it asks for is not what it takes"

@@ -31,7 +31,7 @@ DIED = WorkerDied("f", -9, 10)
 
 @contextmanager
 def pool_of(
-    tasks: TaskGroup, workers: int, rooms: Sequence[Room] = (Room(0, 0),)
+    tasks: TaskGroup, workers: int, rooms: Sequence[Room] = (Room(GIB, GIB),)
 ) -> Iterator[tuple[Pool, list[WorkerProcess]]]:
     """A pool and its workers; the last of `rooms` is what is free."""
     room = lambda _worker, _alone: rooms[-1]  # noqa: E731
@@ -189,19 +189,37 @@ def test_a_first_call_that_takes_more_than_its_loan_is_left_alone_for_longer():
 def test_a_call_begins_once_others_have_given_back_what_it_needs():
     async def main():
         async with anyio.create_task_group() as tasks:
-            rooms = [Room(0, 20 * MIB, grows=True)]
+            rooms = [Room(0, 45 * MIB, others_compute=True)]
             with pool_of(tasks, 2, rooms) as (pool, (first, _)):
                 known(pool, first, 30 * MIB)
                 call = called(pool, FakeMemory())
                 await anyio.sleep(5 * ROOM_AGAIN_S)
                 assert not call.begun
                 assert call.loan.size == 30 * MIB
-                rooms.append(Room(0, 30 * MIB, grows=True))
+                rooms.append(Room(0, 46 * MIB, others_compute=True))
                 await anyio.sleep(2 * ROOM_AGAIN_S)
-                assert (call.begun, call.allowed_bytes) == (True, 30 * MIB)
+                assert (call.begun, call.allowed_bytes) == (True, 46 * MIB)
             tasks.cancel_scope.cancel()
 
     run_virtual(main)
+
+
+@in_a_loop
+def test_a_worker_is_recycled_for_what_it_has_gathered_where_its_call_lacks_that(tasks):
+    with pool_of(tasks, 1, [Room(0, 20 * MIB)]) as (pool, (worker,)):
+        for held in (50, 100):  # fifty a call, from the first
+            pool._appetite.learn(worker, Request(0, 10, 1000, FakeMemory()), Made(0, True, 0.1, held * MIB, held * MIB))
+        call = called(pool, FakeMemory())
+        assert (call.begun, worker.end_reason) == (False, "recycled")
+
+
+@in_a_loop
+def test_a_worker_keeps_a_model_that_would_be_loaded_again(tasks):
+    with pool_of(tasks, 1, [Room(0, 10 * MIB)]) as (pool, (worker,)):
+        for peak in (120, 140, 140):  # a hundred and twenty for good, then twenty a call
+            pool._appetite.learn(worker, Request(0, 10, 1000, FakeMemory()), Made(0, True, 0.1, peak * MIB, 120 * MIB))
+        call = called(pool, FakeMemory())
+        assert (call.begun, worker.end_reason) == (True, "")
 
 
 @in_a_loop
