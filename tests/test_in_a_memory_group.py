@@ -7,8 +7,10 @@ what is no memory of the tree: page tables, sockets and the like count in a grou
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from brim.sizes import MIB
 pytestmark = pytest.mark.skipif(bool(reason := why_not()), reason=reason)
 
 TESTS = Path(__file__).parent
+TRIES = 4
 PAD = 16 * MIB
 MEMORY = 256 * MIB
 
@@ -29,8 +32,14 @@ def _python(*arguments: str) -> list[str]:
     return [sys.executable, str(TESTS / "hungry_run.py"), *arguments]
 
 
+class Killed(Exception):
+    """The process itself was killed."""
+
+
 def _json(command: list[str]) -> Any:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=TESTS.parent, timeout=100)
+    if done.returncode == -signal.SIGKILL:
+        raise Killed
     assert done.returncode == 0, (done.returncode, done.stderr)
     return json.loads(done.stdout)
 
@@ -78,12 +87,20 @@ def test_what_never_fits_ends_as_that_and_not_by_the_kernel(name, errors):
     assert (kills, told["actions"].get("killed_by_kernel", 0)) == (0, 0), told
 
 
-def test_a_kill_by_the_kernel_is_a_want_of_memory_and_the_call_is_halved():
-    """The group is smaller than `memory`, so brim lets the function take what the kernel does not have.
+def spared(name: str, rows: int, batch_size: int) -> tuple[dict[str, Any], int]:
+    """As `ran`, in a group that is smaller than `memory`: brim lets the function take what the kernel does not have.
 
-    The engine is the larger process: the kernel would kill it if workers did not ask to be killed first.
+    Workers ask to be killed first, but the kernel chooses. One that has not begun to take is no better a choice than
+    the engine, which it killed once in thirty runs; that says nothing of what brim makes of the death of a worker.
     """
-    told, kills = ran("four_hundred_at_once", 1000, 1024 * MIB, 120 * MIB, batch_size=200)
+    for _ in range(TRIES):
+        with suppress(Killed):
+            return ran(name, rows, 1024 * MIB, 120 * MIB, batch_size=batch_size)
+    raise AssertionError(f"the kernel killed the engine {TRIES} times in a row")
+
+
+def test_a_kill_by_the_kernel_is_a_want_of_memory_and_the_call_is_halved():
+    told, kills = spared("four_hundred_at_once", 1000, 200)
     assert told["whole"], told
     assert 1 <= told["actions"]["killed_by_kernel"] == kills, (told, kills)
     assert told["restarts"] == {"SIGKILL": kills}
@@ -91,7 +108,7 @@ def test_a_kill_by_the_kernel_is_a_want_of_memory_and_the_call_is_halved():
 
 
 def test_what_the_kernel_kills_at_every_row_ends_as_a_want_of_memory():
-    told, kills = ran("four_hundred_always", 100, 1024 * MIB, 120 * MIB, batch_size=50)
+    told, kills = spared("four_hundred_always", 100, 50)
     assert told["error"] == "UdfMemoryExceeded", told
     assert "the kernel" in told["reason"], told
     assert told["actions"]["killed_by_kernel"] == kills >= 2, (told, kills)

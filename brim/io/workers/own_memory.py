@@ -9,7 +9,7 @@ from pathlib import Path
 from brim.sizes import KIB
 
 _PROC = Path("/proc/self")
-KILLED_FIRST, WORTH_LESS = 1000, 500  # as if it held so many thousandths of all memory more
+KILLED_FIRST, WORTH_LESS = 1000, 900  # as if it held so many thousandths of all memory more
 
 
 @dataclass(frozen=True, slots=True)
