@@ -5,8 +5,9 @@
 - *base*: worker processes with what they have constructed, and the modules a plan imports.
 - *pad*: what no ledger sees: fragmentation, Python objects, sockets.
 - *floors*: one batch an edge, one in the consumer's hand, and what each stage says it holds. At most half of the share.
-- *oversize*: what single rows larger than a batch may take beyond it, one after another. A quarter of the ledger, and
-  at least what a stage is known to need (`reserve_bytes`: a large page of a file), or the plan is refused.
+- *oversize*: what single rows larger than a batch may take beyond it, one after another, and computing while none does.
+  A quarter of the ledger, and at least what a stage is known to need (`reserve_bytes`: a large page of a file), or the
+  plan is refused.
 """
 
 from __future__ import annotations

@@ -223,14 +223,12 @@ class WorkerPools:
 
         Where it computes `alone` that is all.
         """
-        computing = [
-            other for pool in self.pools for other in pool.workers if other.calls and not other.calls[0].paused
-        ]
-        others = [other for other in computing if other is not worker]
+        every = [other for pool in self.pools for other in pool.workers if other is not worker]
+        others = [other for other in every if other.calls and not other.calls[0].paused]
         free = self.limits.memory if self.free_bytes is None else self.free_bytes(alone)
         free -= sum(other.memory.untaken(anonymous_tree_bytes(other.facts.pid)) for other in others)
         most = sum(pool.running_size for pool in self.pools if not pool.is_idle)
-        ending = any(other.end_reason for pool in self.pools for other in pool.workers)
+        ending = any(other.end_reason for other in every)
         return Room(free if alone else free // max(1, most - len(others)), free, ending, bool(others))
 
     def _end_idle(self) -> None:
