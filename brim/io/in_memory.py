@@ -21,6 +21,7 @@ from brim.io.from_batches import BatchesSource, batches_source
 from brim.io.scan import Batches, Scan
 from brim.operators.expressions.tree import Tree
 from brim.operators.protocol import Operator
+from brim.pandas_later import load_pandas_later
 
 _RANGE_ROWS = 1 << 20
 
@@ -74,6 +75,7 @@ def range_source(start: int, stop: int | None = None, step: int = 1) -> RangeSou
 
 
 def _made(name: str, convert: Any, data: Any, schema: pa.Schema | None) -> TableSource:
+    load_pandas_later()
     try:
         table = convert(data, schema=schema)
     except (pa.ArrowException, TypeError, ValueError, KeyError, OverflowError, AttributeError) as error:

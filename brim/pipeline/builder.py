@@ -22,6 +22,7 @@ from brim.io.write_arrow import arrow_sink
 from brim.io.write_files import files_sink
 from brim.operators.expressions.aggregates import refuse_aggregates
 from brim.operators.expressions.tree import Column, Tree, has_aggregate, name_of
+from brim.pandas_later import load_pandas_later
 from brim.pipeline import running
 from brim.pipeline.batches import Batches
 from brim.pipeline.blocking import BlockingBatches
@@ -63,6 +64,9 @@ class Pipeline:
     """Rows on their way from a source, through steps, perhaps to a sink. Made by `read_parquet` and its siblings."""
 
     node: Node
+
+    def __post_init__(self) -> None:
+        load_pandas_later()  # before the first literal is checked
 
     @property
     def schema(self) -> pa.Schema:

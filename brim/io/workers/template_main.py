@@ -25,8 +25,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from brim.io.workers.pandas_later import load_pandas_later
 from brim.io.workers.worker_main import die_with, live
+from brim.pandas_later import load_pandas_later
 
 HANG_UP = select.POLLHUP | select.POLLERR
 

@@ -32,7 +32,6 @@ from brim.io.workers.blocking_channel import BlockingChannel
 from brim.io.workers.data_limit import DataLimit
 from brim.io.workers.messages import Alive, Finished, Invoke, Made, Message, Next, Raised, Ready, Start, Stop
 from brim.io.workers.own_memory import OwnMemory, base_bytes, be_killed_first, own_memory, reset_peak
-from brim.io.workers.pandas_later import load_pandas_later
 from brim.io.workers.payload import Payload, read_bytes
 from brim.io.workers.segment_reader import SegmentReader
 from brim.operators.user_functions.apply_function import Applied
@@ -40,6 +39,7 @@ from brim.operators.user_functions.piece import Piece
 from brim.operators.user_functions.raised import raised
 from brim.operators.user_functions.row_results import RowTimedOut
 from brim.operators.user_functions.user_function import UserFunction
+from brim.pandas_later import load_pandas_later
 from brim.sizes import MIB
 
 _PR_SET_PDEATHSIG = 1
