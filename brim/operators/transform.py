@@ -41,14 +41,16 @@ class Transform:
         open_kernel: makes the kernel of a run.
         stateless: `push` depends on its batch alone, so several calls may be under way at once.
         joins: small batches may be joined; not where the user asked for batches of few rows.
+        makes_pieces: a call makes something of its batch; not where it only takes note of a few numbers.
     """
 
     open_kernel: KernelFactory
     stateless: bool = False
     joins: bool = True
+    makes_pieces: bool = True
 
     def window_bytes(self, batch_bytes: int) -> int:
-        return 2 * batch_bytes
+        return (2 if self.makes_pieces else 1) * batch_bytes
 
     def floor_bytes(self, batch_bytes: int) -> int:
         return batch_bytes + self.window_bytes(batch_bytes)

@@ -108,7 +108,7 @@ def _operator(node: Node, limits: Limits) -> Operator:
             return _stateless(UnpivotKernel(on, index, variable, value))
         case Aggregate(expressions=expressions, input=below):
             if folds(expressions):
-                return Transform(Fused((), Aggregation(expressions, below.schema)), stateless=True)
+                return Transform(Fused((), Aggregation(expressions, below.schema)), stateless=True, makes_pieces=False)
             return Transform(_Open(AggregateAll, expressions, below.schema))
         case MapBatches(function=function, schema=schema):
             return MapBatchesOperator(function, schema, _dead_letters(function))

@@ -48,6 +48,7 @@ SUFFIXES = (".parquet", ".parq", ".pq")
 _LOOKED_AT = 16  # with so many files or fewer every footer is read at declaration: rows are known, schemas compared
 _FLOOR_BYTES = 4 * MIB  # the most the floor pays for a column's decoder: the pages of most writers; more is on loan
 _FILL = 0.75  # of a batch is aimed at, so that few batches have to be cut
+_FILL_LEARNED = 0.97  # and that much once batches have been seen
 _ROWS_MAX = 1 << 20
 
 
@@ -279,10 +280,11 @@ class _Learned:
     """How much larger rows are than their footers say, in one run of a source; shared by all its threads."""
 
     ratio: float = 1.0
+    fill: float = _FILL
 
     def learn(self, estimated: float, found: int) -> None:
         """Quick to follow a rise, slow to forget it."""
-        now = found / max(1.0, estimated)
+        now, self.fill = found / max(1.0, estimated), _FILL_LEARNED
         self.ratio = now if now > self.ratio else max(0.05, 0.9 * self.ratio + 0.1 * now)
 
 
@@ -348,7 +350,9 @@ class RowGroup:
                 return
 
     def _step(self, batch_bytes: int) -> int:
-        rows = self.size.rows_in(_FILL * batch_bytes / self.learned.ratio)
+        """Equal steps, or a small batch would be left at the end; fewer rows where fewer are wanted."""
+        most = self.size.rows_in(self.learned.fill * batch_bytes / self.learned.ratio)
+        rows = -(-self.size.rows // -(-self.size.rows // most))
         limit = self.source.limit if self.source.limit and not self.source.predicates else _ROWS_MAX
         return min(rows, max(1, limit), _ROWS_MAX)
 
