@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from brim.errors import UdfMemoryExceeded
+from brim.io.workers.asked import Asked
 from brim.io.workers.messages import Made, Raised
 from brim.io.workers.process import WorkerProcess
 from brim.io.workers.request import Request
@@ -21,13 +22,13 @@ from brim.operators.work_estimate import FixedAndRatio
 from brim.sizes import MIB, format_size
 
 ALONE_S = 0.2  # a call that takes longer is not waited for by others, though nothing is known
+KNOWN_SOON_S = 5.0  # unless there is too little beside it: who begins with that loses its worker, and a model with it
 LEAST_SHARE = 2  # of the work that can be lent, for a call of which nothing is known
 POOL_PARTS = 2  # what can be lent in all: as much ahead as for work
 LEAK_SHARE = 8  # what workers may keep for themselves before they are recycled, of the engine's memory
 LEAK_LEAST = 16 * MIB
 LOAD_BEFORE = "load what it keeps in `__init__` of a class, so that it is counted before, or "
 WORTH_RECYCLING = 8 * MIB  # of what a worker keeps, where memory is short
-ASKS_MORE = 2  # times what it was allowed
 PAYS_AFTER = 20  # times what a start takes a worker has to work, or recycling it does not pay
 
 
@@ -40,6 +41,7 @@ class Appetite:
     known: bool = False
     growth: Growth = field(default_factory=Growth)
     _work: FixedAndRatio = field(default_factory=FixedAndRatio)
+    _asked: Asked = field(default_factory=Asked)
     _first_at: float | None = None
     _leak_factor: int = 1
 
@@ -49,6 +51,10 @@ class Appetite:
             return 0.0
         return max(0.0, self._first_at + ALONE_S - now)
 
+    def is_known_soon(self, now: float) -> bool:
+        """Whether it is worth waiting for what the first call takes."""
+        return self.known or (self._first_at is not None and now < self._first_at + KNOWN_SOON_S)
+
     def wanted(self, request: Request, worker: WorkerProcess | None, workers: int) -> int:
         """What has to be lent for `request` in `worker`, one of so many, beyond what is reserved for calls."""
         limit = request.memory.work_limit
@@ -57,7 +63,8 @@ class Appetite:
         if not self.known:
             return limit // max(LEAST_SHARE, workers)
         grown = 0 if worker is None else self.growth.of(fresh=worker.memory.fresh)
-        taken = max(request.work_bytes, self._work.bytes_for(request.read_bytes))
+        read = request.read_bytes
+        taken = max(request.work_bytes, self._work.bytes_for(read), self._asked.of(read))
         return max(0, taken + grown - (self.function.memory or 0))
 
     def is_large(self, request: Request, workers: int) -> bool:
@@ -78,6 +85,7 @@ class Appetite:
     def learn(self, worker: WorkerProcess, request: Request, made: Made) -> None:
         """Take note of what a piece of `request` took, where that can be measured."""
         self.known = True
+        self._asked.made(request.read_bytes)
         worker.facts.peak_bytes = max(worker.facts.peak_bytes, made.peak_bytes)
         if made.peak_bytes:
             fresh = worker.memory.fresh
@@ -131,12 +139,9 @@ class Appetite:
         )
 
     def refused(self, worker: WorkerProcess, request: Request, message: Raised) -> UdfMemoryExceeded:
-        """What a call has come to that asked for more memory than it was allowed, and said so itself.
-
-        How much more nobody knows: such calls borrow twice as much from now on.
-        """
+        """What a call has come to that asked for more memory than it was allowed, and said so itself."""
         if self.known and request.allowed_bytes:
-            self._work.learn(max(1, request.read_bytes), ASKS_MORE * request.allowed_bytes)
+            self._asked.refused(request.read_bytes, request.allowed_bytes)
         error = error_of(self.function.name, message)
         assert isinstance(error, UdfMemoryExceeded)
         when = " in its first call" if worker.memory.fresh else ""

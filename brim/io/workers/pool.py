@@ -290,7 +290,7 @@ class Pool:
     def _has_room(self, worker: WorkerProcess, request: Request) -> bool:
         """Whether `worker` finds the memory for `request`; if not, `go` is said when others have given back some."""
         lent_bytes, room = self._allow(worker, request)
-        if self._allowance.has_to_wait(lent_bytes, room, known=self._appetite.known):
+        if self._allowance.has_to_wait(lent_bytes, room, known=self._appetite.is_known_soon(self.clock.now())):
             self._go_in(ROOM_AGAIN_S)
             return False
         if self._allowance.is_short(lent_bytes, room):

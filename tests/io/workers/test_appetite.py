@@ -7,8 +7,8 @@ from kit import FakeMemory
 from worker_kit import function, request, unbegun
 
 from brim.errors import UdfMemoryExceeded
-from brim.io.workers.appetite import ALONE_S, LEAK_LEAST, LEAK_SHARE, PAYS_AFTER, Appetite
-from brim.io.workers.messages import Made
+from brim.io.workers.appetite import ALONE_S, KNOWN_SOON_S, LEAK_LEAST, LEAK_SHARE, PAYS_AFTER, Appetite
+from brim.io.workers.messages import Made, Raised
 from brim.sizes import GIB, MIB
 
 SIZES = st.integers(0, 1 << 34)
@@ -56,6 +56,32 @@ def test_the_first_calls_wait_for_the_very_first_and_not_for_long():
         assert appetite.alone_for(5.0 + ALONE_S) == 0
         learned(appetite, first, (MIB, MIB))
         assert appetite.alone_for(5.0) == 0, "it is known"
+
+
+def test_what_the_first_call_takes_is_waited_for_while_it_may_be_known_soon():
+    appetite = Appetite(function(), GIB)
+    assert not appetite.is_known_soon(0.0), "nothing is called yet"
+    with unbegun(1) as (first,):
+        first.calls.append(request())
+        appetite.begin(first, 5.0)
+        assert appetite.is_known_soon(5.0 + 0.9 * KNOWN_SOON_S)
+        assert not appetite.is_known_soon(5.0 + KNOWN_SOON_S), "it may take for ever"
+        learned(appetite, first, (MIB, MIB))
+        assert appetite.is_known_soon(1e9), "it is"
+
+
+def test_a_refused_call_borrows_more_until_one_like_it_is_made():
+    appetite = Appetite(function(), GIB)
+    with unbegun(1) as (worker,):
+        learned(appetite, worker, (MIB, MIB))
+        asked = request(work_bytes=MIB)
+        asked.read_bytes, asked.allowed_bytes = 64, 100 * MIB
+        refusal = Raised(1, UdfMemoryExceeded.__name__, "", "", peak_bytes=50 * MIB)
+        assert appetite.wanted(asked, worker, 1) == 2 * MIB
+        appetite.refused(worker, asked, refusal)
+        assert appetite.wanted(asked, worker, 1) == 201 * MIB
+        appetite.learn(worker, asked, Made(1, True, 0.1, 2 * MIB, MIB))
+        assert appetite.wanted(asked, worker, 1) < 3 * MIB
 
 
 def test_a_fresh_worker_is_lent_what_first_calls_leave_and_another_what_later_ones_do():
