@@ -119,6 +119,28 @@ class Memory(Protocol):
     def try_work(self, size: int) -> Loan | None:
         """As `work`, if they are there at once."""
 
+    def holding(self) -> Holding:
+        """Memory for state that is written to disk when others need it. Nothing is held yet."""
+
+
+class Holding(Protocol):
+    """State that a stage keeps in memory while nobody else needs that: in its window, then in the pool.
+
+    It must be possible to write it down without borrowing anything, at any time between two batches.
+    """
+
+    @property
+    def size(self) -> int: ...
+
+    def grow(self, size: int) -> bool:
+        """Hold `size` bytes more if they are there; say whether they were."""
+
+    def let_go(self) -> None:
+        """Hold nothing any more: it is written, or not needed. Harmless when repeated."""
+
+    async def asked(self) -> None:
+        """Wait until others need the memory."""
+
 
 class Threads(Protocol):
     """Where computing happens: the engine's thread limiter, or the caller itself in tests."""

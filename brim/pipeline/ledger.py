@@ -1,6 +1,6 @@
 """The memory ledger of an engine: counts bytes, lends them, and says whose turn it is. It never waits.
 
-    limit = floors + oversize reserve + pool        pool = ahead (at most half of it) + work
+    limit = floors + oversize reserve + pool        pool = ahead (at most half of it) + work + state
 
 An engine that is divided between several runs keeps room for their floors (`kept_for_floors`), so that what one run
 borrowed never keeps another out.
@@ -11,6 +11,8 @@ Rules of this file
 - Floors are given, never lent. Ahead loans may be kept across waits, so they get at most half of the pool; work loans
   always come back, so the other half is always there again. The oversize reserve has one borrower at a time; while no
   row asks for it, it is lent to computing too (`SPARE`), which gives it back soon.
+- State (of a sort, a join, groups) may stay in three quarters of the pool until computing, or a run that is to begin,
+  needs it: its holders are asked for it then, the largest first, and write it down without borrowing anything.
 - Requests are granted the furthest downstream first (the highest rank), first come among equals, and nobody overtakes.
 - The truth is never dropped: bytes that are there already are counted (`overdraw`), room or not, and nothing is lent
   until they are repaid. `cut` is what memory that nobody accounts for takes from the pool, and `ahead_paused` says that
@@ -33,6 +35,7 @@ class Kind(Enum):
     WORK = "work"
     SPARE = "spare"
     OVERSIZE = "oversize"
+    STATE = "state"
 
 
 COMPUTING = (Kind.WORK, Kind.SPARE)
@@ -57,6 +60,15 @@ class Request:
 
 
 @dataclass(eq=False, slots=True)
+class Holder:
+    """Who holds state. `ask_back` is called once when others need the memory, and again only after all was let go."""
+
+    ask_back: Callable[[], None]
+    held: int = 0
+    asked: bool = False
+
+
+@dataclass(eq=False, slots=True)
 class Ledger:
     """Bytes of one engine."""
 
@@ -70,6 +82,7 @@ class Ledger:
     _lent: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
     _requests: dict[Kind, list[Request]] = field(default_factory=lambda: {kind: [] for kind in Kind})
     _reservations: list[Request] = field(default_factory=list)
+    _holders: list[Holder] = field(default_factory=list)
     _thread: int = field(default_factory=threading.get_ident)
 
     @property
@@ -106,6 +119,11 @@ class Ledger:
         """Floors, whether in use or not, and all loans."""
         return self.floors + sum(self._lent.values())
 
+    @property
+    def state_limit(self) -> int:
+        """The most that may be held as state: the rest is for queues and windows, which ask nobody for memory."""
+        return self.pool - self.pool // 4
+
     def lent(self, kind: Kind) -> int:
         return self._lent[kind]
 
@@ -137,8 +155,8 @@ class Ledger:
     def _fits(self, size: int) -> bool:
         """Whether `size` more floors leave a pool that covers what is lent."""
         pool = self.limit - self._reserve_bytes - max(self.floors + size, self.kept_for_floors)
-        ahead, work = self._lent[Kind.AHEAD], self._lent[Kind.WORK]
-        return pool >= ahead + work and ahead <= pool // 2
+        ahead = self._lent[Kind.AHEAD]
+        return pool >= ahead + self._lent[Kind.WORK] + self._lent[Kind.STATE] and ahead <= pool // 2
 
     def release(self, size: int) -> None:
         """Take floors back."""
@@ -169,6 +187,40 @@ class Ledger:
         assert size >= 0
         self._lend(kind, size)
 
+    def hold(self, holder: Holder, size: int) -> bool:
+        """Lend `size` bytes more for state, if nobody waits for memory and they are there; say whether they were."""
+        assert self._thread == threading.get_ident()
+        waited_for = self._requests[Kind.WORK] or self._reservations
+        if waited_for or holder.asked:
+            return False
+        if size > self._room(Kind.STATE):
+            self._ask_greediest(holder)
+            return False
+        if not holder.held:
+            self._holders.append(holder)
+        holder.held += size
+        self._lend(Kind.STATE, size)
+        return True
+
+    def _ask_greediest(self, holder: Holder) -> None:
+        """Ask who has more than its part, where `holder` has less."""
+        part = self.state_limit // len({id(other) for other in (*self._holders, holder)})
+        greediest = max(self._holders, key=lambda other: other.held, default=holder)
+        if holder.held < part < greediest.held:
+            self._ask(greediest)
+
+    def let_go(self, holder: Holder) -> None:
+        """Take back all that `holder` has."""
+        size, holder.held, holder.asked = holder.held, 0, False
+        if size:
+            self._holders.remove(holder)
+            self.repay(Kind.STATE, size)
+
+    def ask_back(self) -> None:
+        """Ask every holder for what it has: the truth is that memory is short."""
+        for holder in self._holders:
+            self._ask(holder)
+
     def adjust(self, *, cut: int, ahead_paused: bool) -> None:
         """Follow the truth: a smaller or larger pool, and whether it is lent ahead. What is lent comes back first."""
         assert self._thread == threading.get_ident()
@@ -196,18 +248,25 @@ class Ledger:
         self._grant()
 
     def _room(self, kind: Kind) -> int:
-        free = self.pool - self._lent[Kind.AHEAD] - self._lent[Kind.WORK]
+        free = self._free
         match kind:
             case Kind.WORK:
                 return free
             case Kind.AHEAD:
                 return -1 if self.ahead_paused else min(free, self.ahead_limit - self._lent[kind])
+            case Kind.STATE:
+                return min(free, self.state_limit - self._lent[kind])
             case Kind.SPARE:
                 wanted = self._lent[Kind.OVERSIZE] or self._requests[Kind.OVERSIZE]
                 return -1 if wanted else min(self.oversize_limit, self._beside_floors) - self._lent[kind]
             case Kind.OVERSIZE:
                 taken = self._lent[kind] or self._lent[Kind.SPARE]
                 return 0 if taken else self.limit  # its borrower asked whether the row may be so large
+
+    @property
+    def _free(self) -> int:
+        """What of the pool is not lent; negative where it has shrunk."""
+        return self.pool - self._lent[Kind.AHEAD] - self._lent[Kind.WORK] - self._lent[Kind.STATE]
 
     def _lend(self, kind: Kind, size: int) -> None:
         self._lent[kind] += size
@@ -217,6 +276,27 @@ class Ledger:
         self.peak = max(self.peak, self.used)
 
     def _grant(self) -> None:
+        self._grant_lines()
+        self._ask_holders()
+
+    def _ask_holders(self) -> None:
+        """Ask for state, the largest first, until enough should come back for whoever is first in the line."""
+        line = self._requests[Kind.WORK]
+        wanted = min(line[0].size, self.work_most) if line else 0
+        missing = max(0, wanted) - self._free - sum(holder.held for holder in self._holders if holder.asked)
+        for holder in sorted(self._holders, key=lambda holder: -holder.held):
+            if missing <= 0:
+                return
+            if not holder.asked:
+                missing -= holder.held
+                self._ask(holder)
+
+    def _ask(self, holder: Holder) -> None:
+        if not holder.asked:
+            holder.asked = True
+            holder.ask_back()
+
+    def _grant_lines(self) -> None:
         while self._reservations and self._fits(self._reservations[0].size):
             request = self._reservations.pop(0)
             self.floors += request.size
@@ -245,5 +325,5 @@ class Ledger:
         for kind in COMPUTING:
             if size <= self._room(kind):
                 return kind, size
-        alone = not any(self._lent[kind] for kind in COMPUTING)
+        alone = not any(self._lent[kind] for kind in (*COMPUTING, Kind.STATE))
         return (Kind.WORK, min(size, self.work_limit)) if alone else None

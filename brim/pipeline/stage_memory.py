@@ -11,6 +11,7 @@ from brim.errors import RowTooLarge
 from brim.events import Waits
 from brim.pipeline.ledger import COMPUTING, Kind, Ledger, Request
 from brim.pipeline.oversize import Oversize
+from brim.pipeline.stage_holding import StageHolding
 from brim.pipeline.stage_state import StageState
 
 
@@ -25,6 +26,7 @@ class StageMemory:
     _window_used: int = 0
     _loans: set[AheadLoan | WorkLoan] = field(default_factory=set)
     _travelling: set[AheadLoan] = field(default_factory=set)
+    _holdings: list[StageHolding] = field(default_factory=list)
     _line: anyio.Lock = field(default_factory=anyio.Lock)
     _window_changed: anyio.Event = field(default_factory=anyio.Event)
 
@@ -40,9 +42,24 @@ class StageMemory:
     def row_limit(self) -> int:
         return self.window_bytes + self.ledger.oversize_limit
 
+    @property
+    def free_window(self) -> int:
+        """What of the window nobody uses."""
+        return max(0, self.window_bytes - self._window_used)
+
+    def use_window(self, size: int) -> None:
+        """Count `size` bytes more of it as used, or less."""
+        self._window_used += size
+        if size < 0:
+            self._window_changed.set()
+
+    def holding(self) -> StageHolding:
+        self._holdings.append(holding := StageHolding(self))
+        return holding
+
     def try_ahead(self, size: int) -> AheadLoan | None:
         """`size` bytes of the window, and of the pool for what is beyond, if both are there at once."""
-        window = min(size, self.window_bytes - self._window_used)
+        window = min(size, self.free_window)
         if size > window and not self.ledger.borrow(Kind.AHEAD, size - window, self.state.rank):
             return None
         self._window_used += window
@@ -66,7 +83,7 @@ class StageMemory:
 
     async def _fill(self, loan: AheadLoan, missing: int) -> None:
         """Add to `loan` from the window, else from the pool or the reserve, whichever comes first."""
-        if free := min(missing, self.window_bytes - self._window_used):
+        if free := min(missing, self.free_window):
             self._window_used += free
             loan.window += free
         elif self.ledger.borrow(Kind.AHEAD, missing, self.state.rank):
@@ -131,6 +148,8 @@ class StageMemory:
         """Repay what the stage still holds: it has ended."""
         for loan in list(self._loans):
             loan.repay()
+        for holding in self._holdings:
+            holding.let_go()
 
     @property
     def _alone(self) -> bool:
@@ -171,7 +190,7 @@ class StageMemory:
             return
         change = size - loan.size
         if change > 0:
-            free = min(change, max(0, self.window_bytes - self._window_used))
+            free = min(change, self.free_window)
             self._window_used += free
             loan.window += free
             loan.pool += change - free
