@@ -6,11 +6,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from brim.pipeline.ledger import Kind, Ledger, Request
+from brim.pipeline.ledger import Holder, Kind, Ledger, Request
+
+LENT = st.sampled_from([kind for kind in Kind if kind is not Kind.STATE])
+ASKED = st.sampled_from([kind for kind in Kind if kind not in (Kind.SPARE, Kind.STATE)])
 
 
 class Loans(RuleBasedStateMachine):
-    """Borrow, ask, withdraw, repay, reserve and release at random; the books always agree."""
+    """Borrow, ask, withdraw, repay, hold, let go, reserve and release at random; the books always agree."""
 
     loans = Bundle("loans")
     requests = Bundle("requests")
@@ -21,6 +24,11 @@ class Loans(RuleBasedStateMachine):
         self.lent = dict.fromkeys(Kind, 0)
         self.waiting = []
         self.reserved = 0
+        self.asked = []
+        self.holders = [self._holder(place) for place in range(3)]
+
+    def _holder(self, place):
+        return Holder(lambda: self.asked.append(place))
 
     def _granted(self):
         for request in list(self.waiting):
@@ -28,7 +36,7 @@ class Loans(RuleBasedStateMachine):
                 self.waiting.remove(request)
                 self.lent[request.kind] += request.granted
 
-    @rule(target=loans, kind=st.sampled_from(Kind), size=st.integers(0, 700), rank=st.integers(0, 3))
+    @rule(target=loans, kind=LENT, size=st.integers(0, 700), rank=st.integers(0, 3))
     def borrow(self, kind, size, rank):
         if self.ledger.borrow(kind, size, rank):
             self.lent[kind] += size
@@ -37,7 +45,7 @@ class Loans(RuleBasedStateMachine):
 
     @rule(
         target=requests,
-        kind=st.sampled_from([kind for kind in Kind if kind is not Kind.SPARE]),
+        kind=ASKED,
         size=st.integers(1, 100),
         rank=st.integers(0, 3),
     )
@@ -64,6 +72,22 @@ class Loans(RuleBasedStateMachine):
         self.ledger.repay(kind, size)
         self._granted()
 
+    @rule(place=st.integers(0, 2), size=st.integers(1, 300))
+    def hold(self, place, size):
+        before, waited = self.holders[place].asked, bool(self.ledger.waiting(Kind.WORK))
+        if self.ledger.hold(self.holders[place], size):
+            assert not before, "who was asked takes no more"
+            assert not waited, "and nobody does while others wait to compute"
+            self.lent[Kind.STATE] += size
+
+    @rule(place=st.integers(0, 2))
+    def let_go(self, place):
+        self.lent[Kind.STATE] -= self.holders[place].held
+        self.ledger.let_go(self.holders[place])
+        self.asked = [other for other in self.asked if other != place]
+        assert not self.holders[place].asked
+        self._granted()
+
     @rule(size=st.integers(0, 400))
     def reserve(self, size):
         if self.ledger.reserve(size):
@@ -81,7 +105,9 @@ class Loans(RuleBasedStateMachine):
         assert {kind: ledger.lent(kind) for kind in Kind} == self.lent
         assert ledger.floors == self.reserved
         assert 0 <= ledger.lent(Kind.AHEAD) <= ledger.ahead_limit
-        assert ledger.lent(Kind.AHEAD) + ledger.lent(Kind.WORK) <= ledger.pool
+        assert ledger.lent(Kind.AHEAD) + ledger.lent(Kind.WORK) + ledger.lent(Kind.STATE) <= ledger.pool
+        assert ledger.lent(Kind.STATE) == sum(holder.held for holder in self.holders)
+        assert sorted(self.asked) == [place for place in range(3) if self.holders[place].asked], "each is asked once"
         assert ledger.lent(Kind.OVERSIZE) <= ledger.limit
         assert ledger.lent(Kind.SPARE) <= ledger.oversize_limit
         assert not (ledger.lent(Kind.SPARE) and ledger.lent(Kind.OVERSIZE))
@@ -96,6 +122,16 @@ class Loans(RuleBasedStateMachine):
                 continue
             first = max(line, key=lambda request: request.rank)
             assert self.ledger._grantable(first) is None
+
+    @invariant()
+    def whoever_waits_to_compute_has_asked_for_enough(self):
+        """State never keeps computing out: what is missing was asked for, or there is nothing to ask for."""
+        ledger, work = self.ledger, [request for request in self.waiting if request.kind is Kind.WORK]
+        if work:
+            first = max(work, key=lambda request: request.rank)
+            missing = min(first.size, ledger.work_most) - ledger._free
+            held = sum(holder.held for holder in self.holders)
+            assert sum(holder.held for holder in self.holders if holder.asked) >= min(missing, held)
 
 
 Loans.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
@@ -243,3 +279,71 @@ def test_a_reserve_that_shrinks_is_no_room_while_computing_has_it():
     assert ledger.pool == 120
     ledger.repay(Kind.SPARE, 80)
     assert ledger.pool == 150
+
+
+def _holders(*sizes, ledger):
+    rung = []
+    holders = [Holder(lambda place=place: rung.append(place)) for place in range(len(sizes))]
+    for holder, size in zip(holders, sizes, strict=True):
+        assert ledger.hold(holder, size)
+    return holders, rung
+
+
+def test_who_waits_to_compute_gets_what_the_largest_holders_give_back():
+    ledger, granted = Ledger(100), []
+    holders, asked = _holders(10, 40, 20, ledger=ledger)
+    _ask(ledger, Kind.WORK, 45, 0, granted, "work")
+    assert (asked, granted) == ([1], [])
+    ledger.let_go(holders[1])
+    assert granted == ["work"]
+    assert [holder.held for holder in holders] == [10, 0, 20]
+
+
+def test_state_leaves_a_quarter_of_the_pool_to_queues_and_takes_nothing_while_others_wait():
+    ledger = Ledger(100)
+    (holder,), asked = _holders(75, ledger=ledger)
+    assert not ledger.hold(holder, 1)
+    assert ledger.borrow(Kind.AHEAD, 25, 0)
+    _ask(ledger, Kind.WORK, 1, 0, [], "work")
+    assert asked == [0]
+    assert not ledger.hold(Holder(list), 0)
+
+
+def test_who_has_more_than_its_part_is_asked_by_who_has_less():
+    ledger = Ledger(100)
+    (first,), asked = _holders(70, ledger=ledger)
+    second = Holder(list)
+    assert not ledger.hold(second, 10)
+    assert asked == [0]
+    ledger.let_go(first)
+    assert ledger.hold(second, 30)
+    assert not ledger.hold(first, 60)
+    assert not second.asked, "it has less than a half"
+
+
+def test_floors_that_are_waited_for_come_back_from_state():
+    ledger, granted = Ledger(100), []
+    (holder,), asked = _holders(60, ledger=ledger)
+    assert not ledger.reserve(50)
+    ledger.ask_floors(Request(Kind.WORK, 50, 0, lambda: granted.append("floors")))
+    assert (asked, granted) == ([0], [])
+    ledger.let_go(holder)
+    assert granted == ["floors"]
+    assert ledger.floors == 50
+
+
+def test_all_are_asked_when_memory_is_short_in_truth():
+    ledger = Ledger(100)
+    _, asked = _holders(10, 20, ledger=ledger)
+    ledger.ask_back()
+    ledger.ask_back()
+    assert asked == [0, 1]
+
+
+def test_a_pool_that_shrinks_asks_for_what_it_lacks():
+    ledger = Ledger(100)
+    _, asked = _holders(30, 40, ledger=ledger)
+    ledger.adjust(cut=20, ahead_paused=False)
+    assert asked == []
+    ledger.adjust(cut=40, ahead_paused=False)
+    assert asked == [1]

@@ -181,7 +181,7 @@ def test_computing_has_of_the_reserve_what_the_pool_lacks_and_a_row_waits_until_
         ledger.repay(Kind.OVERSIZE, 1)
         return [ledger.lent(kind) for kind in Kind]
 
-    assert run_virtual(main) == [0] * 4
+    assert run_virtual(main) == [0] * len(Kind)
 
 
 def test_a_loan_that_travels_outlives_its_stage_and_is_repaid_once():
@@ -297,7 +297,7 @@ def test_whatever_is_borrowed_kept_and_cancelled_nothing_stays_lent_and_nobody_h
                 tasks.start_soon(borrow, rank, *wish)
         return [ledger.lent(kind) for kind in Kind], [ledger.waiting(kind) for kind in Kind]
 
-    assert run_virtual(main) == ([0] * 4, [0] * 4)
+    assert run_virtual(main) == ([0] * len(Kind), [0] * len(Kind))
 
 
 def test_two_tasks_of_one_stage_may_wait_for_its_window_at_the_same_time():
