@@ -62,6 +62,8 @@ bench: $(BENCH_READY)
 bench-speed: $(BENCH_READY)
 	$(BENCH_VENV)/bin/python -m benchmarks speed w1 w2 w3 w4 w5 w6 w10 --rounds 5 --once ray \
 		--json benchmarks/results/speed.json $(BENCH)
+	$(BENCH_VENV)/bin/python -m benchmarks speed w12 --rounds 1 --timeout 900 \
+		--json benchmarks/results/speed.json $(BENCH)
 
 cgroup: $(BENCH_READY)
 	$(BENCH_VENV)/bin/python -m benchmarks survive --json benchmarks/results/survive.json $(BENCH)
