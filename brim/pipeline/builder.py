@@ -49,6 +49,7 @@ from brim.pipeline.nodes import (
 )
 from brim.pipeline.report import Report
 from brim.pipeline.running import Settings
+from brim.pipeline.sorted_by import sorted_by
 from brim.pipeline.udf import declare
 
 if TYPE_CHECKING:
@@ -206,6 +207,31 @@ class Pipeline:
         for node in nodes:
             _check_place(node)
         return Pipeline(Concat(f"concat-{1 + sum(map(count, nodes))}", nodes))
+
+    def sort(
+        self,
+        by: str | Expr | Sequence[str | Expr],
+        *more: str | Expr,
+        descending: bool | Sequence[bool] = False,
+        nulls_first: bool = False,
+    ) -> Pipeline:
+        """All rows in the order of one or several columns or expressions; equal rows stay in the order they came in.
+
+        Args:
+            by: what to sort by, the most important first.
+            more: further keys.
+            descending: from large to small, for all keys or one by one.
+            nulls_first: nulls before all values instead of after them, whatever the direction. NaN is the largest
+                number.
+
+        What does not fit in memory goes through the spill folder. With `limit` or `head` after it only so many rows
+        are kept.
+
+        Raises:
+            PlanError: a key has a type without an order, such as a list.
+        """
+        keys = [by] if isinstance(by, str | Expr) else list(by)
+        return sorted_by(self, [*keys, *more], descending, nulls_first)
 
     def agg(self, *exprs: Expr, **named: Any) -> Pipeline:
         """One row of aggregates over all rows: ``p.agg(col("price").sum(), n=col("id").count())``."""

@@ -23,6 +23,7 @@ from brim.pipeline.nodes import (
     Project,
     Sample,
     Scan,
+    Sort,
     Unpivot,
     Write,
     inputs_of,
@@ -54,6 +55,8 @@ def _rows(node: Node, below: int) -> int | None:
             return source.rows
         case Project() | IntoBatches() | Concat():
             return below
+        case Sort(limit=limit):
+            return below if limit is None else min(limit, below)
         case ApplyStep(step=UserFunction(on_error="drop")):
             return None
         case ApplyStep():

@@ -13,6 +13,7 @@ from brim.operators.aggregate import AggregateAll, folds
 from brim.operators.concat import Concat as ConcatOperator
 from brim.operators.decompress import Decompress, DecompressColumn
 from brim.operators.downloads.download import Download, DownloadColumn
+from brim.operators.exchange.by_range import SortKeys
 from brim.operators.explode import Explode as ExplodeKernel
 from brim.operators.expressions.tree import Tree, describe
 from brim.operators.filter import Filter as FilterKernel
@@ -24,6 +25,7 @@ from brim.operators.offset import Offset as OffsetKernel
 from brim.operators.project import Project as ProjectKernel
 from brim.operators.protocol import Kernel, Operator
 from brim.operators.sample import Sample as SampleKernel
+from brim.operators.sort import Sort as SortOperator
 from brim.operators.transform import Transform
 from brim.operators.unpivot import Unpivot as UnpivotKernel
 from brim.operators.user_functions.map_arrays import MapArrays
@@ -45,6 +47,7 @@ from brim.pipeline.nodes import (
     Project,
     Sample,
     Scan,
+    Sort,
     Unpivot,
     Write,
     inputs_of,
@@ -110,6 +113,8 @@ def _operator(node: Node, limits: Limits) -> Operator:
             if folds(expressions):
                 return Transform(Fused((), Aggregation(expressions, below.schema)), stateless=True, makes_pieces=False)
             return Transform(_Open(AggregateAll, expressions, below.schema))
+        case Sort(by=by, descending=descending, nulls_first=nulls_first, limit=limit, schema=schema):
+            return SortOperator(SortKeys(by, descending, nulls_first), schema, limit)
         case MapBatches(function=function, schema=schema):
             return MapBatchesOperator(function, schema, _dead_letters(function))
         case Concat():
@@ -198,6 +203,8 @@ def detail_of(node: Node) -> str:
             return _names(columns)
         case Unpivot(on=on, index=index):
             return f"{_names(on)} beside {_names(index)}"
+        case Sort():
+            return _sort_detail(node)
         case MapBatches(function=function):
             return function.name
         case Concat(inputs=inputs):
@@ -206,6 +213,12 @@ def detail_of(node: Node) -> str:
             return sink.place
         case _:
             assert_never(node)
+
+
+def _sort_detail(node: Sort) -> str:
+    keys = ", ".join(f"{name} ↓" if down else name for name, down in zip(node.by, node.descending, strict=True))
+    nulls = ", nulls first" if node.nulls_first else ""
+    return f"{keys}{nulls}" + ("" if node.limit is None else f", the first {node.limit:,} rows")
 
 
 def _named(name: str, tree: Tree) -> str:

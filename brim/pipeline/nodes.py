@@ -17,6 +17,7 @@ from brim.io.source import Source
 from brim.operators.explode import exploded_schema
 from brim.operators.expressions.evaluate import infer
 from brim.operators.expressions.tree import Step, Tree
+from brim.operators.keys.order import check_sortable
 from brim.operators.unpivot import unpivoted_schema
 from brim.operators.user_functions.user_function import UserFunction
 
@@ -215,6 +216,25 @@ class Aggregate:
 
 
 @dataclass(frozen=True, slots=True)
+class Sort:
+    """The same rows in the order of `by`; only the first `limit` where no more are wanted."""
+
+    id: str
+    input: Node
+    by: tuple[str, ...]
+    descending: tuple[bool, ...]
+    nulls_first: bool = False
+    limit: int | None = None
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        _check_columns(self.id, self.by, self.input.schema)
+        for name in self.by:
+            check_sortable(f"{self.id}: {name}", self.input.schema.field(name).type)
+        _set(self, self.input.schema)
+
+
+@dataclass(frozen=True, slots=True)
 class MapBatches:
     """What a user function makes of whole batches."""
 
@@ -269,6 +289,7 @@ Node = (
     | Explode
     | Unpivot
     | Aggregate
+    | Sort
     | MapBatches
     | Concat
     | Write

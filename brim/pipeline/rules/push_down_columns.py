@@ -28,6 +28,7 @@ from brim.pipeline.nodes import (
     Node,
     Project,
     Scan,
+    Sort,
     Unpivot,
     Write,
 )
@@ -55,6 +56,8 @@ def _prune(node: Node, needed: set[str]) -> Node:
             return replace(node, input=_prune(below, needed | set(columns_of(predicate))))
         case ApplyStep():
             return _prune_step(node, needed)
+        case Sort(input=below, by=by):
+            return replace(node, input=_prune(below, needed | set(by)))
         case Explode(input=below, columns=columns):
             return replace(node, input=_prune(below, needed | set(columns)))
         case Unpivot(input=below, on=on, index=index):

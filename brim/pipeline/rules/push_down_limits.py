@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from brim.pipeline.nodes import ApplyStep, Limit, Node, Project, Scan, inputs_of, with_inputs
+from brim.pipeline.nodes import ApplyStep, Limit, Node, Project, Scan, Sort, inputs_of, with_inputs
 
 
 def push_down_limits(node: Node) -> Node:
@@ -37,6 +37,9 @@ def _sink(id_: str, rows: int, node: Node) -> Node:
             return replace(node, input=_sink(id_, rows, below))
         case Limit(input=below):
             return replace(node, rows=min(node.rows, rows), input=below)
+        case Sort(limit=limit):
+            least = rows if limit is None else min(limit, rows)
+            return Limit(id_, _below(replace(node, limit=least)), rows)
         case Scan(source=source):
             return Limit(id_, replace(node, source=source.with_limit(rows)), rows)
         case _:

@@ -1,0 +1,237 @@
+"""An exchange: the rows of one input by parts, in memory while it is lent, on disk when others need that.
+
+    add ──► [held: cuts in memory] ── asked, or full ──► [written: blocks on disk, by part] ──► gather, part by part
+
+While nothing has been written rows are held as they came; how to divide them is decided from all that is held when they
+are first written, or when the input has ended. What is written is written whole, so memory comes back at once; writing
+borrows nothing: it needs one batch more than is held, which the floor of the stage pays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+import pyarrow as pa
+
+from brim.arrow_pool import arrow_pool
+from brim.events import Spilled
+from brim.operators.exchange.cut import Cut
+from brim.operators.exchange.partitioning import Divider, Partitioning
+from brim.operators.protocol import Holding, Stage
+
+if TYPE_CHECKING:
+    from brim.operators.protocol import Block, SpillFile
+
+PART_LEAST = 1 << 20
+"""Bytes of a part that are not worth dividing further."""
+
+
+@dataclass(eq=False, slots=True)
+class Blocks:
+    """The rows of one part that lie on disk; going through them reads them one after another."""
+
+    file: SpillFile
+    blocks: list[Block] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return map(self.file.read, self.blocks)
+
+    @property
+    def rows(self) -> int:
+        return sum(block.rows for block in self.blocks)
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        return sum(block.memory_bytes for block in self.blocks)
+
+    def free(self) -> None:
+        """They are not needed any more. Blocking."""
+        while self.blocks:
+            self.file.free(self.blocks.pop())
+
+
+@dataclass(eq=False, slots=True)
+class Exchange:
+    """Rows of `schema`, divided by `divider` into at most `most_parts`."""
+
+    stage: Stage
+    schema: pa.Schema
+    divider: Divider
+    most_parts: int
+    holding: Holding
+    partitioning: Partitioning | None = None
+    file: SpillFile | None = None
+    owns_file: bool = True
+    cuts: list[Cut] = field(default_factory=list)
+    written: list[Blocks] = field(default_factory=list)
+    rows: int = 0
+    size: int = 0
+    _turn: anyio.Lock = field(default_factory=anyio.Lock)
+
+    @property
+    def parts(self) -> int:
+        assert self.partitioning is not None
+        return self.partitioning.parts
+
+    @property
+    def is_written(self) -> bool:
+        """Whether any of its rows lie on disk."""
+        return bool(self.written)
+
+    def part_rows(self, part: int) -> int:
+        return sum(cut.rows(part) for cut in self.cuts) + (self.written[part].rows if self.written else 0)
+
+    def part_size(self, part: int) -> int:
+        """Bytes of one part; what is held is taken to be as heavy as its rows are on the average."""
+        held = sum(cut.size * cut.rows(part) // max(1, cut.batch.num_rows) for cut in self.cuts)
+        return held + (self.written[part].size if self.written else 0)
+
+    async def add(self, batch: pa.RecordBatch) -> None:
+        """Take the rows of `batch`, which come after all that were taken before."""
+        self.rows += batch.num_rows
+        partitioning = self.partitioning
+        cut = await self.stage.threads.run(_cut, batch, partitioning)
+        del batch
+        async with self._turn:
+            if partitioning is not self.partitioning:  # decided meanwhile
+                cut = await self.stage.threads.run(_cut, cut.batch, self.partitioning)
+            self.size += cut.size
+            if not self.holding.grow(cut.size):
+                await self._write()
+                if not self.holding.grow(cut.size):
+                    self.cuts.append(cut)  # the floor pays for it, so long
+                    del cut
+                    await self._write()
+                    return
+            self.cuts.append(cut)
+
+    async def keep(self, best: Callable[[Sequence[pa.RecordBatch]], pa.RecordBatch]) -> None:
+        """Keep `best` of all rows, which lie in memory as they came; nothing is kept where some are written already."""
+        async with self._turn:
+            if self.partitioning is not None:
+                return
+            with await self.stage.memory.work(self.size):
+                kept = Cut.whole(await self.stage.threads.run(best, [cut.batch for cut in self.cuts]))
+            self.cuts.clear()
+            self.holding.let_go()
+            self.rows, self.size = kept.batch.num_rows, kept.size
+            self.cuts.append(kept)
+            if not self.holding.grow(kept.size):
+                await self._write()
+
+    async def finish(self) -> None:
+        """All rows have come: divide them, if that is still to be done."""
+        async with self._turn:
+            if self.partitioning is None:
+                await self._decide(min(self.most_parts, max(1, self.size // PART_LEAST)))
+
+    async def write(self) -> None:
+        """Write down all that is held."""
+        async with self._turn:
+            await self._write()
+
+    async def write_when_asked(self) -> None:
+        """For ever: write down what is held whenever others need the memory."""
+        while True:
+            await self.holding.asked()
+            await self.write()
+
+    async def gather(self, part: int) -> list[pa.RecordBatch]:
+        """The rows of one part, in the order in which they came, as batches of their own."""
+        async with self._turn:  # what is held must not be given back before it is copied
+            blocks = self.written[part] if self.written else None
+            held = await self.stage.threads.run(_copied, [cut.part(part) for cut in self.cuts if cut.rows(part)])
+        if blocks is None:
+            return held
+        self.stage.tell(Spilled(blocks.size, read=True))
+        return [*await self.stage.threads.run(list, blocks), *held]
+
+    async def free(self, part: int) -> None:
+        """Nobody needs the blocks of one part any more."""
+        if self.written and self.written[part].blocks:
+            await self.stage.threads.run(self.written[part].free)
+
+    async def _write(self) -> None:
+        if not self.cuts:
+            self.holding.let_go()
+            return
+        if self.partitioning is None:
+            await self._decide(self.most_parts)
+        if self.file is None:
+            self.file = await self.stage.threads.run(self.stage.spill.open, self.stage.id, self.schema)
+        if not self.written:
+            self.written = [Blocks(self.file) for _ in range(self.parts)]
+        for part in range(self.parts):
+            for slices in _blocks([cut.part(part) for cut in self.cuts if cut.rows(part)], self.stage.batch_bytes):
+                block = await self.stage.threads.run(_write, self.file, slices)
+                self.written[part].blocks.append(block)
+                self.stage.tell(Spilled(block.memory_bytes))
+        slices = []
+        self.cuts.clear()
+        self.holding.let_go()
+
+    async def _decide(self, parts: int) -> None:
+        """Find out how to divide the rows, and divide those that are held, one batch at a time."""
+        batches = [cut.batch for cut in self.cuts]
+        self.partitioning = await self.stage.threads.run(self.divider.first, batches, parts)
+        del batches
+        for place, cut in enumerate(self.cuts):
+            self.cuts[place] = await self.stage.threads.run(_cut, cut.batch, self.partitioning)
+
+
+@asynccontextmanager
+async def open_exchange(
+    stage: Stage,
+    schema: pa.Schema,
+    divider: Divider,
+    most_parts: int,
+    *,
+    partitioning: Partitioning | None = None,
+    file: SpillFile | None = None,
+) -> AsyncIterator[Exchange]:
+    """An exchange that writes when it is asked to; `file` is written to where it is told, and left open."""
+    exchange = Exchange(stage, schema, divider, most_parts, stage.memory.holding(), partitioning, file, file is None)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(exchange.write_when_asked)
+        try:
+            yield exchange
+        finally:
+            tasks.cancel_scope.cancel()
+            exchange.cuts.clear()
+            exchange.holding.let_go()
+            if exchange.owns_file and exchange.file is not None:
+                exchange.file.close()
+
+
+def _cut(batch: pa.RecordBatch, partitioning: Partitioning | None) -> Cut:
+    if partitioning is None or partitioning.parts == 1:
+        return Cut.whole(batch)
+    return Cut.by(partitioning.ids(batch), partitioning.parts, batch)
+
+
+def _copied(slices: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    return [pa.concat_batches(slices, memory_pool=arrow_pool())] if slices else []
+
+
+def _blocks(slices: list[pa.RecordBatch], most_bytes: int) -> Iterator[list[pa.RecordBatch]]:
+    """`slices` in lists of no more than `most_bytes`, or one that weighs more: a block is read whole."""
+    block: list[pa.RecordBatch] = []
+    size = 0
+    for each in slices:
+        if block and size + each.nbytes > most_bytes:
+            yield block
+            block, size = [], 0
+        block.append(each)
+        size += each.nbytes
+    if block:
+        yield block
+
+
+def _write(file: SpillFile, slices: list[pa.RecordBatch]) -> Block:
+    batch = slices[0] if len(slices) == 1 else pa.concat_batches(slices, memory_pool=arrow_pool())
+    return file.write(batch)

@@ -1,0 +1,16 @@
+"""How many parts rows are divided into at most."""
+
+from __future__ import annotations
+
+from brim.operators.protocol import Stage
+from brim.sizes import KIB
+
+MOST, LEAST = 64, 4
+BLOCK_LEAST = 64 * KIB
+"""A block that is smaller costs more to write and to read than its bytes."""
+
+
+def most_parts(stage: Stage) -> int:
+    """As many as make blocks worth writing, when only what the stage has for itself is held; a power of two."""
+    blocks = max(1, stage.memory.window_bytes // BLOCK_LEAST)
+    return max(LEAST, min(MOST, 1 << (blocks.bit_length() - 1)))

@@ -1,0 +1,1 @@
+"""Keys: rows told apart, put in order and dealt out by columns of any type, in vectors."""

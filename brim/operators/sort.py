@@ -1,0 +1,107 @@
+"""Sort: all rows in the order of some columns.
+
+Input    batches of any size
+Output   the same rows, sorted; batches of `batch_bytes`
+Order    by the keys; rows whose keys are equal stay in the order in which they came
+Holds    what memory is lent for, the rest in the spill folder; then, of each part that is sorted, its rows twice
+Fails    with `SpillDiskFull`; with `CorruptInput` where the spill folder gives back something else than was written
+
+The rows are divided by ranges of the keys (a distribution sort), so parts are sorted independently, by all threads, and
+sent one after another. Where only the first rows are wanted, rows that cannot be among them are dropped as they come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+from pyarrow import compute as pc
+
+from brim.arrow_pool import arrow_pool
+from brim.operators.exchange.by_range import RangeDivider, SortKeys
+from brim.operators.exchange.emit import emit
+from brim.operators.exchange.exchange import Exchange, open_exchange
+from brim.operators.exchange.sizing import most_parts
+from brim.operators.first_rows import FirstRows
+from brim.operators.keys.order import sort_order
+from brim.operators.protocol import Inbox, Kernel, Outbox, Stage
+from brim.sizes import cut
+
+ORDER_BYTES = 32  # a row: its words, its place, and both once more while they are sorted
+WINDOW_BATCHES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """Sort rows of `schema` by `keys`; only the first `limit` are wanted, if there is one."""
+
+    keys: SortKeys
+    schema: pa.Schema
+    limit: int | None = None
+
+    def window_bytes(self, batch_bytes: int) -> int:
+        return WINDOW_BATCHES * batch_bytes
+
+    def floor_bytes(self, batch_bytes: int) -> int:
+        """The batch in hand, its copy by parts, a block that is written, and the window."""
+        return 3 * batch_bytes + self.window_bytes(batch_bytes)
+
+    async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
+        (inbox,) = inboxes
+        if self.limit == 0:
+            return
+        async with open_exchange(stage, self.schema, RangeDivider(self.keys), most_parts(stage)) as exchange:
+            if self.limit is None:
+                async for batch in inbox:
+                    await exchange.add(batch)
+            else:
+                await _add_first(exchange, inbox, FirstRows(self.keys, self.limit))
+            await exchange.finish()
+            await emit(exchange, SortedPart(self.keys), outbox)
+
+
+async def _add_first(exchange: Exchange, inbox: Inbox, first: FirstRows) -> None:
+    """Add the rows that may be among the first."""
+    async for batch in inbox:
+        if (kept := await exchange.stage.threads.run(first.candidates, batch)).num_rows:
+            await exchange.add(kept)
+        del batch, kept
+        if exchange.rows >= first.worth_sorting and not exchange.is_written:
+            await exchange.keep(first.best)
+
+
+@dataclass(frozen=True, slots=True)
+class SortedPart:
+    """The solver of a sort."""
+
+    keys: SortKeys
+
+    def need(self, rows: int, size: int) -> int:
+        return 2 * size + ORDER_BYTES * rows
+
+    def solve(self, batches: list[pa.RecordBatch], piece_bytes: int) -> Iterator[pa.RecordBatch]:
+        """The rows of all batches in order, taken piece by piece."""
+        whole = batches[0] if len(batches) == 1 else pa.concat_batches(batches, memory_pool=arrow_pool())
+        batches.clear()
+        keys = [whole[name] for name in self.keys.columns]
+        order = pa.array(sort_order(keys, self.keys.descending, self.keys.nulls_first))
+        rows = max(1, whole.num_rows * piece_bytes // max(1, whole.nbytes))
+        for start in range(0, whole.num_rows, rows):
+            piece = pc.take(whole, order.slice(start, rows), boundscheck=False, memory_pool=arrow_pool())
+            yield from cut(piece, piece_bytes)
+            del piece
+
+    def alike(self) -> Kernel:
+        return AsTheyCame()
+
+
+@dataclass(frozen=True, slots=True)
+class AsTheyCame:
+    """A kernel for rows whose keys are all equal."""
+
+    def push(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
+        yield from cut(batch, piece_bytes)
+
+    def finish(self, piece_bytes: int) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - nothing is left
+        yield from ()
