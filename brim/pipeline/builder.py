@@ -22,6 +22,7 @@ from brim.io.write_arrow import arrow_sink
 from brim.io.write_files import files_sink
 from brim.operators.expressions.aggregates import refuse_aggregates
 from brim.operators.expressions.tree import Column, Tree, has_aggregate, name_of
+from brim.operators.joins.kind import How, JoinKeys
 from brim.pandas_later import load_pandas_later
 from brim.pipeline import running
 from brim.pipeline.batches import Batches
@@ -35,6 +36,7 @@ from brim.pipeline.nodes import (
     Explode,
     Filter,
     IntoBatches,
+    Join,
     Limit,
     MapBatches,
     NamedTrees,
@@ -207,6 +209,45 @@ class Pipeline:
         for node in nodes:
             _check_place(node)
         return Pipeline(Concat(f"concat-{1 + sum(map(count, nodes))}", nodes))
+
+    def join(
+        self,
+        other: Pipeline,
+        on: str | Sequence[str] | None = None,
+        *,
+        left_on: str | Sequence[str] | None = None,
+        right_on: str | Sequence[str] | None = None,
+        how: How = "inner",
+        suffix: str = "_right",
+    ) -> Pipeline:
+        """Rows of this pipeline (left) and of `other` (right) whose keys are equal. Null equals nothing, NaN is NaN.
+
+        Args:
+            other: the right side.
+            on: key columns that both sides have; they are one column of the result.
+            left_on: key columns of this pipeline, where those of `other` are called differently. Both go on.
+            right_on: those of `other`, in the same order.
+            how: "inner" for pairs only; "left", "right" and "full" also for rows of that side, or of both, without a
+                match, beside nulls; "semi" and "anti" for rows of the left side with, or without, a match; "cross" for
+                every pair.
+            suffix: for columns of the right side, keys apart, whose name the left side has too.
+
+        No order is promised. The smaller side is held in memory, as far as that is known; what does not fit goes
+        through the spill folder.
+
+        Raises:
+            PlanError: the keys are not of one type, or names would be there twice.
+        """
+        if not isinstance(other, Pipeline):
+            raise PlanError(f"join takes a pipeline, not {type(other).__name__}; use from_arrow(...) for a table")
+        if on is not None and (left_on is not None or right_on is not None):
+            raise PlanError("join takes on=, or left_on= and right_on=, not both")
+        left, right = (on, on) if on is not None else (left_on, right_on)
+        keys = JoinKeys(*(() if side is None else _names(side) for side in (left, right)))
+        for node in (self.node, other.node):
+            _check_place(node)
+        id_ = f"join-{1 + count(self.node) + count(other.node)}"
+        return Pipeline(Join(id_, self.node, other.node, how, keys, suffix))
 
     def sort(
         self,

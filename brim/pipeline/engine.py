@@ -10,9 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from random import Random
-from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import anyio
@@ -25,7 +23,7 @@ from brim.io.allocators import keep_pages_briefly
 from brim.io.gpus import gpus_here
 from brim.io.huge_pages import refuse_huge_pages
 from brim.io.object_stores.storage import StorageLike, storage_rules
-from brim.io.spill_folder import SpillFolder
+from brim.io.spill.folders import Folders, SpillFolders, spill_folders
 from brim.io.transfers.stores import open_stores
 from brim.io.workers.pools import open_pools
 from brim.limits import Limits
@@ -66,6 +64,7 @@ def limits_of(
     max_runs: int = 1,
     admission: Literal["wait", "refuse"] = "wait",
     egress: Literal["any", "public"] = "any",
+    spill_limit: int | str | None = None,
 ) -> Limits:
     """The limits these settings mean on this machine."""
     return Limits(
@@ -78,6 +77,7 @@ def limits_of(
         max_runs=max_runs,
         admission=admission,
         egress=egress,
+        spill_limit=None if spill_limit is None else parse_size(spill_limit),
     )
 
 
@@ -89,7 +89,10 @@ class Engine:
             ``"512MiB"``, ``"60%"`` of what is free, or ``"auto"``, 80 % of it. Two engines with ``"auto"`` do not know
             of each other.
         batch_bytes: the most a batch weighs; derived from `memory` when None.
-        spill_dir: where files for what does not fit are made; the system's temporary folder when None.
+        spill_dir: where files for what does not fit are made, a folder or several that are used in turn; the system's
+            temporary folder when None.
+        spill_limit: the most that these files may take on disk; 90 % of what is free when the first is opened when
+            None.
         threads: calls that compute at once; the number of cores when None.
         processes: worker processes of a user function; the number of cores when None.
         gpus: devices that user functions with ``gpus=`` share; those this process may use when None.
@@ -108,7 +111,8 @@ class Engine:
         memory: int | str = "auto",
         *,
         batch_bytes: int | str | None = None,
-        spill_dir: str | Path | None = None,
+        spill_dir: Folders = None,
+        spill_limit: int | str | None = None,
         threads: int | None = None,
         processes: int | None = None,
         gpus: int | None = None,
@@ -130,8 +134,9 @@ class Engine:
             max_runs=max_runs,
             admission=admission,
             egress=egress,
+            spill_limit=spill_limit,
         )
-        self._spill_dir = Path(spill_dir) if spill_dir is not None else Path(gettempdir())
+        self._spill_dirs = spill_folders(spill_dir)
         self._storage = storage_rules(storage)
         self._progress = progress
         self._on_event = on_event
@@ -209,7 +214,7 @@ class Engine:
         limit = limits.memory - pad_bytes(limits.memory)
         ledger = Ledger(max(0, limit), oversize_limit=max(0, limit // OVERSIZE_SHARE))
         threads = LimitedThreads(anyio.CapacityLimiter(limits.threads))
-        spill = SpillFolder(self._spill_dir)
+        spill = SpillFolders(self._spill_dirs, limits.spill_limit)
         egress, connections = limits.egress, limits.max_connections
         try:
             async with (

@@ -16,6 +16,7 @@ from brim.pipeline.nodes import (
     Explode,
     Filter,
     IntoBatches,
+    Join,
     Limit,
     MapBatches,
     Node,
@@ -69,7 +70,7 @@ def _rows(node: Node, below: int) -> int | None:
             return round(fraction * below)
         case Unpivot(on=on):
             return below * len(on)
-        case Filter() | Explode() | MapBatches() | Aggregate() | Write():
+        case Filter() | Explode() | MapBatches() | Aggregate() | Join() | Write():
             return None
         case _:
             assert_never(node)

@@ -20,6 +20,7 @@ from brim.operators.filter import Filter as FilterKernel
 from brim.operators.images.map_images import MapImages
 from brim.operators.images.steps import ImageSteps
 from brim.operators.into_batches import IntoBatches as IntoBatchesKernel
+from brim.operators.joins.join import Join as JoinOperator
 from brim.operators.limit import Limit as LimitKernel
 from brim.operators.offset import Offset as OffsetKernel
 from brim.operators.project import Project as ProjectKernel
@@ -32,6 +33,7 @@ from brim.operators.user_functions.map_arrays import MapArrays
 from brim.operators.user_functions.map_batches import MapBatches as MapBatchesOperator
 from brim.operators.user_functions.map_rows import MapRows
 from brim.operators.user_functions.user_function import UserFunction
+from brim.pipeline.build_side import builds_left
 from brim.pipeline.fuse import Aggregation, Fused
 from brim.pipeline.nodes import (
     Aggregate,
@@ -40,6 +42,7 @@ from brim.pipeline.nodes import (
     Explode,
     Filter,
     IntoBatches,
+    Join,
     Limit,
     MapBatches,
     Node,
@@ -115,6 +118,8 @@ def _operator(node: Node, limits: Limits) -> Operator:
             return Transform(_Open(AggregateAll, expressions, below.schema))
         case Sort(by=by, descending=descending, nulls_first=nulls_first, limit=limit, schema=schema):
             return SortOperator(SortKeys(by, descending, nulls_first), schema, limit)
+        case Join(left=left, right=right):
+            return JoinOperator(node.spec, left.schema, right.schema, builds_left(node))
         case MapBatches(function=function, schema=schema):
             return MapBatchesOperator(function, schema, _dead_letters(function))
         case Concat():
@@ -205,6 +210,8 @@ def detail_of(node: Node) -> str:
             return f"{_names(on)} beside {_names(index)}"
         case Sort():
             return _sort_detail(node)
+        case Join():
+            return _join_detail(node)
         case MapBatches(function=function):
             return function.name
         case Concat(inputs=inputs):
@@ -219,6 +226,13 @@ def _sort_detail(node: Sort) -> str:
     keys = ", ".join(f"{name} ↓" if down else name for name, down in zip(node.by, node.descending, strict=True))
     nulls = ", nulls first" if node.nulls_first else ""
     return f"{keys}{nulls}" + ("" if node.limit is None else f", the first {node.limit:,} rows")
+
+
+def _join_detail(node: Join) -> str:
+    keys = zip(node.keys.left, node.keys.right, strict=True)
+    on = ", ".join(mine if mine == theirs else f"{mine} = {theirs}" for mine, theirs in keys)
+    builds = "left" if builds_left(node) else "right"
+    return f"{node.how}{f' on {on}' if on else ''}, the {builds} side is built"
 
 
 def _named(name: str, tree: Tree) -> str:

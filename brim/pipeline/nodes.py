@@ -17,6 +17,7 @@ from brim.io.source import Source
 from brim.operators.explode import exploded_schema
 from brim.operators.expressions.evaluate import infer
 from brim.operators.expressions.tree import Step, Tree
+from brim.operators.joins.kind import How, JoinKeys, JoinSpec, join_spec
 from brim.operators.keys.order import check_sortable
 from brim.operators.unpivot import unpivoted_schema
 from brim.operators.user_functions.user_function import UserFunction
@@ -235,6 +236,29 @@ class Sort:
 
 
 @dataclass(frozen=True, slots=True)
+class Join:
+    """Rows of `left` and `right` whose keys are equal."""
+
+    id: str
+    left: Node
+    right: Node
+    how: How
+    keys: JoinKeys
+    suffix: str = "_right"
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        _check_columns(self.id, self.keys.left, self.left.schema)
+        _check_columns(self.id, self.keys.right, self.right.schema)
+        _set(self, self.spec.schema)
+
+    @property
+    def spec(self) -> JoinSpec:
+        """What is joined with what, and the columns that come of it."""
+        return join_spec(self.id, self.how, self.left.schema, self.right.schema, self.keys, self.suffix)
+
+
+@dataclass(frozen=True, slots=True)
 class MapBatches:
     """What a user function makes of whole batches."""
 
@@ -290,6 +314,7 @@ Node = (
     | Unpivot
     | Aggregate
     | Sort
+    | Join
     | MapBatches
     | Concat
     | Write
@@ -303,6 +328,8 @@ def inputs_of(node: Node) -> tuple[Node, ...]:
             return ()
         case Concat(inputs=inputs):
             return inputs
+        case Join(left=left, right=right):
+            return left, right
         case _:
             return (node.input,)
 
@@ -316,6 +343,8 @@ def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
             return node
         case Concat():
             return replace(node, inputs=inputs)
+        case Join():
+            return replace(node, left=inputs[0], right=inputs[1])
         case _:
             return replace(node, input=inputs[0])
 

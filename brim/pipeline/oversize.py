@@ -23,7 +23,7 @@ import pyarrow as pa
 from brim.arrow_pool import arrow_pool
 from brim.errors import RowTooLarge
 from brim.events import Resource, Spilled, Waits
-from brim.io.spill_folder import disk_errors
+from brim.io.spill.folder import disk_errors
 from brim.operators.protocol import Loan, SpillSpace, Threads
 from brim.pipeline.ledger import Kind, Ledger, Request
 from brim.pipeline.stage_state import StageState
@@ -237,7 +237,7 @@ class Parcel:
         assert self._batch is not None
         if self._file is not None:
             self._file.close()  # written before, by one who was cancelled meanwhile
-        with disk_errors(self.lane.spill.folder), ExitStack() as stack:
+        with disk_errors(self.lane.spill.folder, self._batch.nbytes), ExitStack() as stack:
             file = self.lane.spill.create("parcel")
             stack.callback(_discard, file)
             with pa.ipc.new_stream(file, self.schema) as writer:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from html import escape
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import pyarrow as pa
 
 from brim.errors import PlanError
 from brim.io.object_stores.storage import StorageLike
+from brim.io.spill.folders import Folders
 from brim.limits import Limits
 from brim.pipeline import batches, later_source
 from brim.pipeline.batches import Batches
@@ -33,7 +33,8 @@ class Settings(TypedDict, total=False):
 
     memory: int | str
     batch_bytes: int | str | None
-    spill_dir: str | Path | None
+    spill_dir: Folders
+    spill_limit: int | str | None
     threads: int | None
     processes: int | None
     gpus: int | None

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import pyarrow as pa
 
 from brim.operators.exchange.exchange import Exchange, open_exchange
+from brim.operators.exchange.part_loan import part_loan
 from brim.operators.ordered import Ordered
 from brim.operators.protocol import Kernel, Loan, Outbox, Stage
 
@@ -61,16 +63,21 @@ class _Emission:
     async def parts(self, exchange: Exchange) -> None:
         """All parts of `exchange`, one after another."""
         for part in range(exchange.parts):
-            if not (rows := exchange.part_rows(part)):
+            if not exchange.part_rows(part):
                 continue
-            need = self.solver.need(rows, exchange.part_size(part)) + self.stage.batch_bytes
+            need = partial(self._need, exchange, part)
             await self.window.slot()
-            if (loan := await self._loan(exchange, need)) is not None:
+            loan = await part_loan(self.stage.memory, self.window, need, exchange.write)
+            if loan is not None:
                 self.window.add(_Job(exchange, part, loan))
                 continue
             self.window.leave()
             await self._divided(exchange, part)
         await self.window.idle()
+
+    def _need(self, exchange: Exchange, part: int) -> int:
+        need = self.solver.need(exchange.part_rows(part), exchange.part_size(part))
+        return need + self.stage.batch_bytes  # a piece of what comes of it
 
     async def solve(self, job: _Job) -> None:
         batches = await job.exchange.gather(job.part)
@@ -88,20 +95,6 @@ class _Emission:
         job.loan.repay()
         await job.exchange.free(job.part)
 
-    async def _loan(self, exchange: Exchange, need: int) -> Loan | None:
-        """Memory to hold a part: what others leave, or what the stage has for itself; None where that is too little."""
-        memory = self.stage.memory
-        if (loan := memory.try_ahead(need)) is not None:
-            return loan
-        if exchange.holding.size:  # it may be what stands in the way
-            await exchange.write()
-        if need <= memory.window_bytes:
-            return await memory.ahead(need)
-        self.window.leave()
-        await self.window.idle()
-        await self.window.slot()
-        return memory.try_ahead(need)
-
     async def _divided(self, exchange: Exchange, part: int) -> None:
         """Solve a part that is too large in parts of its own."""
         await self.window.idle()
@@ -116,23 +109,19 @@ class _Emission:
             self.stage, exchange.schema, exchange.divider, exchange.most_parts, partitioning=finer, file=blocks.file
         )
         async with opened as deeper:
-            while blocks.blocks:
-                block = blocks.blocks.pop(0)
-                await deeper.add(await threads.run(blocks.file.read, block))
-                await threads.run(blocks.file.free, block)
+            while blocks:
+                await deeper.add(await threads.run(blocks.take))
             await self.parts(deeper)
 
     async def _alike(self, exchange: Exchange, part: int) -> None:
         """Send what comes of rows that are alike, block by block; what a kernel keeps of them is on loan."""
         blocks, kernel = exchange.written[part], self.solver.alike()
-        while blocks.blocks:
-            block = blocks.blocks.pop(0)
+        while blocks:
             kept = kernel.state_bytes() if hasattr(kernel, "state_bytes") else 0
-            with await self.stage.memory.ahead(block.memory_bytes + 2 * kept):
-                batch = await self.stage.threads.run(blocks.file.read, block)
+            with await self.stage.memory.ahead(blocks.blocks[0].memory_bytes + 2 * kept):
+                batch = await self.stage.threads.run(blocks.take)
                 await self._send_all(kernel.push(batch, self.stage.batch_bytes))
                 del batch
-            await self.stage.threads.run(blocks.file.free, block)
         await self._send_all(kernel.finish(self.stage.batch_bytes))
 
     async def _send_all(self, pieces: Iterator[pa.RecordBatch]) -> None:

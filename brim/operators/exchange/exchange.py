@@ -21,7 +21,7 @@ from brim.arrow_pool import arrow_pool
 from brim.events import Spilled
 from brim.operators.exchange.cut import Cut
 from brim.operators.exchange.partitioning import Divider, Partitioning
-from brim.operators.protocol import Holding, Stage
+from brim.operators.protocol import Holding, Loan, Stage
 
 if TYPE_CHECKING:
     from brim.operators.protocol import Block, SpillFile
@@ -34,11 +34,19 @@ PART_LEAST = 1 << 20
 class Blocks:
     """The rows of one part that lie on disk; going through them reads them one after another."""
 
-    file: SpillFile
+    file: SpillFile | None
     blocks: list[Block] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        return map(self.file.read, self.blocks)
+        return (self._file.read(block) for block in self.blocks)
+
+    def __bool__(self) -> bool:
+        return bool(self.blocks)
+
+    @property
+    def _file(self) -> SpillFile:
+        assert self.file is not None, "there is a file where there are blocks"
+        return self.file
 
     @property
     def rows(self) -> int:
@@ -52,7 +60,17 @@ class Blocks:
     def free(self) -> None:
         """They are not needed any more. Blocking."""
         while self.blocks:
-            self.file.free(self.blocks.pop())
+            self._file.free(self.blocks.pop())
+
+    def read(self, number: int) -> pa.RecordBatch:
+        """One of them. Blocking."""
+        return self._file.read(self.blocks[number])
+
+    def take(self) -> pa.RecordBatch:
+        """Read the first, which is not needed any more. Blocking."""
+        batch = self._file.read(self.blocks[0])
+        self._file.free(self.blocks.pop(0))
+        return batch
 
 
 @dataclass(eq=False, slots=True)
@@ -89,7 +107,7 @@ class Exchange:
     def part_size(self, part: int) -> int:
         """Bytes of one part; what is held is taken to be as heavy as its rows are on the average."""
         held = sum(cut.size * cut.rows(part) // max(1, cut.batch.num_rows) for cut in self.cuts)
-        return held + (self.written[part].size if self.written else 0)
+        return int(held) + (self.written[part].size if self.written else 0)
 
     async def add(self, batch: pa.RecordBatch) -> None:
         """Take the rows of `batch`, which come after all that were taken before."""
@@ -124,6 +142,23 @@ class Exchange:
             if not self.holding.grow(kept.size):
                 await self._write()
 
+    async def take_all(self, need: int) -> tuple[Loan, list[pa.RecordBatch]] | None:
+        """All rows, as they came, and `need` bytes for them; None where not all are in memory, or there is not so much.
+
+        The loan may be kept across waits: nobody can ask for it, as for what is held.
+        """
+        async with self._turn:
+            if self.written:
+                return None
+            self.holding.let_go()
+            if (loan := self.stage.memory.try_ahead(need)) is None:
+                if self.cuts and not self.holding.grow(self.size):
+                    await self._write()
+                return None
+            batches = [cut.batch for cut in self.cuts]
+            self.cuts.clear()
+            return loan, batches
+
     async def finish(self) -> None:
         """All rows have come: divide them, if that is still to be done."""
         async with self._turn:
@@ -143,13 +178,23 @@ class Exchange:
 
     async def gather(self, part: int) -> list[pa.RecordBatch]:
         """The rows of one part, in the order in which they came, as batches of their own."""
-        async with self._turn:  # what is held must not be given back before it is copied
-            blocks = self.written[part] if self.written else None
-            held = await self.stage.threads.run(_copied, [cut.part(part) for cut in self.cuts if cut.rows(part)])
-        if blocks is None:
+        blocks, held = await self.contents(part)
+        if not blocks:
             return held
         self.stage.tell(Spilled(blocks.size, read=True))
         return [*await self.stage.threads.run(list, blocks), *held]
+
+    async def contents(self, part: int) -> tuple[Blocks, list[pa.RecordBatch]]:
+        """The rows of one part: those that are written, and those that came after them, copied."""
+        async with self._turn:  # what is held must not be given back before it is copied
+            written = self.written[part].blocks if self.written else []
+            blocks = Blocks(self.file, list(written))  # what is held now may be written soon
+            slices = [cut.part(part) for cut in self.cuts if cut.rows(part)]
+            return blocks, await self.stage.threads.run(_copied, slices)
+
+    def held_size(self, part: int) -> int:
+        """Bytes of one part that are in memory."""
+        return self.part_size(part) - (self.written[part].size if self.written else 0)
 
     async def free(self, part: int) -> None:
         """Nobody needs the blocks of one part any more."""

@@ -100,7 +100,7 @@ def _nulls_at(kind: pa.DataType) -> int:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return (
+    return bool(
         types.is_string(kind)
         or types.is_large_string(kind)
         or types.is_string_view(kind)
@@ -118,14 +118,14 @@ def _integer_word(column: pa.Array, number: int) -> Array | None:
         return None
     kind = column.type
     if types.is_unsigned_integer(kind):
-        return _filled(column, kind).to_numpy(zero_copy_only=False).astype(np.uint64)
+        return np.asarray(_filled(column, kind).to_numpy(zero_copy_only=False), np.uint64)
     wide = pa.int32() if types.is_date32(kind) or types.is_time32(kind) else pa.int64()
     if types.is_boolean(kind) or types.is_signed_integer(kind):
         whole = pc.cast(column, pa.int64())
     else:
         whole = pc.cast(column.view(wide), pa.int64())
     values = _filled(whole, pa.int64()).to_numpy(zero_copy_only=False)
-    return values.view(np.uint64) ^ _SIGN
+    return np.asarray(values.view(np.uint64) ^ _SIGN)
 
 
 def _float_word(column: pa.Array, number: int) -> Array | None:
@@ -135,7 +135,7 @@ def _float_word(column: pa.Array, number: int) -> Array | None:
         return None
     values = _filled(pc.cast(column, pa.float64()), pa.float64()).to_numpy(zero_copy_only=False) + 0.0  # no -0.0
     bits = values.view(np.uint64)
-    words = np.where(bits & _SIGN, ~bits, bits | _SIGN)
+    words: Array = np.where(bits & _SIGN, ~bits, bits | _SIGN)
     words[np.isnan(values)] = _ALL - np.uint64(1)
     return words
 

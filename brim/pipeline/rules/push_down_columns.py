@@ -23,6 +23,7 @@ from brim.pipeline.nodes import (
     Concat,
     Explode,
     Filter,
+    Join,
     MapBatches,
     NamedTrees,
     Node,
@@ -58,6 +59,8 @@ def _prune(node: Node, needed: set[str]) -> Node:
             return _prune_step(node, needed)
         case Sort(input=below, by=by):
             return replace(node, input=_prune(below, needed | set(by)))
+        case Join():
+            return _prune_join(node, needed)
         case Explode(input=below, columns=columns):
             return replace(node, input=_prune(below, needed | set(columns)))
         case Unpivot(input=below, on=on, index=index):
@@ -68,6 +71,15 @@ def _prune(node: Node, needed: set[str]) -> Node:
             return replace(node, inputs=tuple(_exactly(below, needed) for below in inputs))
         case _:
             return replace(node, input=_prune(node.input, needed))
+
+
+def _prune_join(node: Join, needed: set[str]) -> Node:
+    """What is needed of each side. A name that gets the suffix must go on to get it."""
+    spec = node.spec
+    left = {name for name in spec.left if name in needed} | set(spec.left_on)
+    right = {name for name, new in spec.right if new in needed} | set(spec.right_on)
+    renamed = {name for name, new in spec.right if new != name and name in right}
+    return replace(node, left=_exactly(node.left, left | renamed), right=_exactly(node.right, right))
 
 
 def _prune_step(node: ApplyStep, needed: set[str]) -> Node:

@@ -1,0 +1,105 @@
+"""Join: rows of two inputs whose keys are equal; null equals nothing.
+
+Input    two inputs; the build side is read to its end before the other is asked for anything
+Output   pairs of rows, rows without a match beside nulls, or rows of the left side only, as `spec.how` says
+Order    none is promised
+Holds    the build side while memory is lent for it, and an index of it; else both sides in the spill folder, and of one
+         part at a time, or of as many as there are threads, the build side in memory
+Fails    with `SpillDiskFull`; with `CorruptInput` where the spill folder gives back something else than was written
+
+    build side fits ──► probe it with every batch of the other side as it comes
+    it does not     ──► divide both by the hashes of the keys, and join part by part (Grace); a part that is too large
+                        is divided again; one whose keys are all alike is joined in chunks of the build side
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from brim.operators.exchange.by_hash import HashDivider, HashPartitioning
+from brim.operators.exchange.exchange import open_exchange
+from brim.operators.exchange.sizing import most_parts
+from brim.operators.joins.build_index import ROW_BYTES
+from brim.operators.joins.by_parts import join_parts, together
+from brim.operators.joins.kind import JoinSpec
+from brim.operators.joins.matcher import Flags, Matcher
+from brim.operators.protocol import Inbox, Outbox, Stage
+
+WINDOW_BATCHES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Join the first input (left) with the second (right), whose rows have these schemas.
+
+    Attributes:
+        builds_left: the build side is the left one, because it is the smaller, as far as that is known.
+    """
+
+    spec: JoinSpec
+    left: pa.Schema
+    right: pa.Schema
+    builds_left: bool = False
+
+    def window_bytes(self, batch_bytes: int) -> int:
+        return WINDOW_BATCHES * batch_bytes
+
+    def floor_bytes(self, batch_bytes: int) -> int:
+        """The batch in hand, its copy by parts or the rows taken of it, a block or a piece, and the window."""
+        return 3 * batch_bytes + self.window_bytes(batch_bytes)
+
+    async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
+        sides = (self.left, self.right) if self.builds_left else (self.right, self.left)
+        keys = (self.spec.left_on, self.spec.right_on)
+        build_keys, probe_keys = keys if self.builds_left else keys[::-1]
+        build_box, probe_box = inboxes if self.builds_left else inboxes[::-1]
+        async with open_exchange(stage, sides[0], HashDivider(build_keys), most_parts(stage)) as built:
+            async for batch in build_box:
+                await built.add(batch)
+                del batch
+            taken = await built.take_all(2 * built.size + ROW_BYTES * built.rows)
+            if taken is not None:
+                loan, batches = taken
+                with loan:
+                    matcher = await stage.threads.run(_matcher, self.spec, sides[0], batches, self.builds_left)
+                    del taken, batches
+                    loan.settle(built.size + ROW_BYTES * built.rows)
+                    await _probe(matcher, probe_box, outbox, stage)
+                return
+            await built.finish()
+            assert isinstance(built.partitioning, HashPartitioning)
+            alike = HashPartitioning(probe_keys, built.partitioning.parts)
+            divider = HashDivider(probe_keys)
+            async with open_exchange(stage, sides[1], divider, most_parts(stage), partitioning=alike) as probed:
+                async for batch in probe_box:
+                    await probed.add(batch)
+                    del batch
+                await join_parts(self.spec, built, probed, outbox, builds_left=self.builds_left)
+
+
+def _matcher(spec: JoinSpec, schema: pa.Schema, batches: list[pa.RecordBatch], builds_left: bool) -> Matcher:
+    return Matcher(spec, together(schema, batches), builds_left)
+
+
+async def _probe(matcher: Matcher, inbox: Inbox, outbox: Outbox, stage: Stage) -> None:
+    """Send what comes of every batch of `inbox` at once, and of the build side at the end."""
+    async for batch in inbox:
+        await _send_all(_of_batch(matcher, batch, stage.batch_bytes), outbox, stage)
+        del batch
+    await _send_all(matcher.rest(stage.batch_bytes), outbox, stage)
+
+
+def _of_batch(matcher: Matcher, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
+    found: Flags = np.zeros(batch.num_rows, np.bool_)
+    yield from matcher.matches(batch, found, piece_bytes)
+    yield from matcher.unmatched(batch, found, piece_bytes)
+
+
+async def _send_all(pieces: Iterator[pa.RecordBatch], outbox: Outbox, stage: Stage) -> None:
+    while (piece := await stage.threads.run(next, pieces, None)) is not None:
+        await outbox.send(piece)
+        del piece
