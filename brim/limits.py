@@ -26,7 +26,7 @@ class Limits:
         max_runs: runs at once.
         admission: whether a run that does not fit beside others waits or is refused.
         egress: ``"public"`` denies private and link-local addresses.
-        spill_limit: the most bytes of spill files; None is what the disk has.
+        spill_limit: the most bytes of spill files; None is 90 % of what is free when the first is opened.
     """
 
     memory: int = GIB

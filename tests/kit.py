@@ -15,6 +15,7 @@ from typing import Any, Self
 import anyio
 import pyarrow as pa
 
+from brim.io.spill.folders import SpillFolders
 from brim.operators.protocol import Loan, ReaderGone
 from brim.sizes import MIB
 
@@ -175,7 +176,10 @@ class FolderSpill:
         return self._folder
 
     def create(self, name: str) -> Any:
-        return (self.folder / name).open("w+b")
+        return (self.folder / name).open("w+b", buffering=0)
+
+    def open(self, name: str, schema: pa.Schema) -> Any:
+        return SpillFolders([self.folder]).open(name, schema)
 
 
 @dataclass

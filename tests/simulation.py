@@ -18,6 +18,7 @@ import pyarrow as pa
 from kit import InlineThreads, LoopClock
 
 from brim.errors import StageFailed
+from brim.io.spill.folders import SpillFolders
 from brim.operators.ordered import Ordered
 from brim.operators.transform import Transform
 from brim.pipeline.ledger import Kind, Ledger
@@ -53,6 +54,10 @@ class TrackedSpill:
 
     def create(self, name: str) -> Any:
         self.files.append(tempfile.TemporaryFile())  # noqa: SIM115
+        return self.files[-1]
+
+    def open(self, name: str, schema: pa.Schema) -> Any:
+        self.files.append(SpillFolders([self.folder]).open(name, schema))
         return self.files[-1]
 
 

@@ -31,6 +31,7 @@ _SETTINGS = (
     "memory",
     "batch_bytes",
     "spill_dir",
+    "spill_limit",
     "threads",
     "processes",
     "gpus",
@@ -148,7 +149,14 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add("--gpus", type=int, metavar="N", help="devices that functions with gpus= share; the machine's when left out")
     add("--max-connections", type=_whole, metavar="N", help="downloads at once")
     add("--egress", choices=("any", "public"), help="which addresses downloads may dial")
-    add("--spill-dir", type=Path, metavar="FOLDER", help="where files for what does not fit are made")
+    add(
+        "--spill-dir",
+        type=Path,
+        action="append",
+        metavar="FOLDER",
+        help="where files for what does not fit are made; may be given several times",
+    )
+    add("--spill-limit", type=_size, metavar="SIZE", help="the most that these files may take on disk")
 
 
 def _add_progress(parser: argparse.ArgumentParser) -> None:

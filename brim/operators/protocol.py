@@ -16,13 +16,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
-from typing import Any, BinaryIO, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import pyarrow as pa
 
 from brim.events import Fact, Resource
+from brim.operators.spill_space import Block as Block  # noqa: PLC0414 - a part of the protocol, in its own file
+from brim.operators.spill_space import SpillFile as SpillFile  # noqa: PLC0414
+from brim.operators.spill_space import SpillSpace as SpillSpace  # noqa: PLC0414
 from brim.operators.user_functions.piece import Piece
 from brim.operators.user_functions.user_function import UserFunction
 
@@ -161,16 +163,6 @@ class Clock(Protocol):
     def now(self) -> float: ...
 
     async def sleep(self, seconds: float) -> None: ...
-
-
-class SpillSpace(Protocol):
-    """The engine's folder for data that does not fit; emptied when the run ends."""
-
-    @property
-    def folder(self) -> Path: ...
-
-    def create(self, name: str) -> BinaryIO:
-        """A new file, opened for writing and reading, removed when the run ends at the latest. Blocking."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,12 +55,11 @@ class Spool:
             self._file.close()
 
     def _write(self, start: int, piece: memoryview) -> None:
-        with _disk_errors(self.stage.spill):
+        with _disk_errors(self.stage.spill, len(piece)):
             if self._file is None:
                 self._file = self.stage.spill.create(f"body-{id(self):x}")
-            while piece:
-                count = os.pwrite(self._file.fileno(), piece, start)
-                start, piece = start + count, piece[count:]
+            self._file.seek(start)
+            self._file.write(piece)
 
     def _read(self, memory: memoryview) -> None:
         at = 0
@@ -72,10 +71,10 @@ class Spool:
 
 
 @contextmanager
-def _disk_errors(spill: SpillSpace) -> Iterator[None]:
+def _disk_errors(spill: SpillSpace, needed_bytes: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise SpillDiskFull(str(spill.folder), 0, shutil.disk_usage(spill.folder).free) from error
+        raise SpillDiskFull(str(spill.folder), needed_bytes, shutil.disk_usage(spill.folder).free) from error

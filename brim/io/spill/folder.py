@@ -1,4 +1,4 @@
-"""The engine's folder on disk for what does not fit in memory.
+"""One folder of an engine's on disk, for what does not fit in memory.
 
     spill_dir/brim-<random>/          0700, made at the first file, removed when the engine closes
                     owner.lock        held (flock) while the engine lives
@@ -9,7 +9,6 @@ the next start of any engine with the same `spill_dir`, when nobody holds its lo
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import shutil
@@ -19,9 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from brim.errors import SpillDiskFull
+from brim.io.spill.disk import FULL, Disk, RealDisk
 
 PREFIX = "brim-"
 LOCK = "owner.lock"
@@ -29,9 +28,14 @@ LOCK = "owner.lock"
 
 @dataclass(eq=False, slots=True)
 class SpillFolder:
-    """Files of one engine; `SpillSpace` of the operator protocol. All methods block, and may be called in threads."""
+    """A folder below `parent`. All methods block, may be called in threads, and raise `OSError`.
+
+    `full` is a note of those who write: the disk had no room when it was last asked for some.
+    """
 
     parent: Path
+    disk: Disk = field(default_factory=RealDisk)
+    full: bool = False
     _folder: Path | None = None
     _lock: int | None = None
     _making: threading.Lock = field(default_factory=threading.Lock)
@@ -41,8 +45,7 @@ class SpillFolder:
         """The folder, made now if this is the first time it is asked for."""
         with self._making:  # stages write their first files in threads, at once
             if self._folder is None:
-                with disk_errors(self.parent):
-                    self._folder = self._make()
+                self._folder = self._make()
             return self._folder
 
     def _make(self) -> Path:
@@ -53,10 +56,9 @@ class SpillFolder:
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return folder
 
-    def create(self, name: str) -> BinaryIO:
-        """A new file for writing and reading, gone when it is closed."""
-        with disk_errors(self.parent):
-            return cast(BinaryIO, tempfile.TemporaryFile(prefix=f"{name}-", dir=self.folder))
+    def open_nameless(self) -> int:
+        """The descriptor of a new file, gone when it is closed."""
+        return self.disk.open_nameless(self.folder)
 
     def close(self) -> None:
         """Remove the folder."""
@@ -81,11 +83,12 @@ def sweep(parent: Path) -> None:
 
 
 @contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn "no space left" of the block into `SpillDiskFull`."""
+def disk_errors(folder: Path, needed_bytes: int, disk: Disk | None = None) -> Iterator[None]:
+    """Turn "no space left" of the block, which writes `needed_bytes`, into `SpillDiskFull`."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in FULL:
             raise
-        raise SpillDiskFull(str(folder), 0, shutil.disk_usage(folder).free) from error
+        free = (disk or RealDisk()).free_bytes(folder)
+        raise SpillDiskFull(str(folder), needed_bytes, free) from error

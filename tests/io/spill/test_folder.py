@@ -8,12 +8,12 @@ import subprocess
 import sys
 import threading
 from errno import EDQUOT, EIO, ENOSPC
-from pathlib import Path
 
 import pytest
 
 from brim.errors import SpillDiskFull
-from brim.io.spill_folder import LOCK, PREFIX, SpillFolder, disk_errors, sweep
+from brim.io.spill.folder import LOCK, PREFIX, disk_errors, sweep
+from brim.io.spill.folders import SpillFolders
 
 
 def _folders(parent):
@@ -22,7 +22,7 @@ def _folders(parent):
 
 def test_nothing_is_made_before_the_first_file_and_nothing_is_left(tmp_path):
     parent = tmp_path / "not" / "there" / "yet"
-    spill = SpillFolder(parent)
+    spill = SpillFolders([parent])
     spill.close()
     assert not parent.exists()
     with spill.create("run") as file:
@@ -41,7 +41,7 @@ def test_nothing_is_made_before_the_first_file_and_nothing_is_left(tmp_path):
 def test_a_folder_is_made_once_however_many_threads_write_their_first_file(tmp_path):
     for number in range(20):
         parent = tmp_path / str(number)
-        spill, barrier, files = SpillFolder(parent), threading.Barrier(6), []
+        spill, barrier, files = SpillFolders([parent]), threading.Barrier(6), []
 
         def write(spill=spill, barrier=barrier, files=files):
             barrier.wait()
@@ -61,7 +61,7 @@ def test_a_folder_is_made_once_however_many_threads_write_their_first_file(tmp_p
 
 
 def test_engines_side_by_side_leave_each_other_alone(tmp_path):
-    first, second = SpillFolder(tmp_path), SpillFolder(tmp_path)
+    first, second = SpillFolders([tmp_path]), SpillFolders([tmp_path])
     with first.create("a"), second.create("b"):
         assert len(_folders(tmp_path)) == 2
         sweep(tmp_path)
@@ -75,8 +75,8 @@ def test_the_folder_of_an_engine_that_was_killed_is_swept_by_the_next(tmp_path):
     code = """
 import sys, time
 from pathlib import Path
-from brim.io.spill_folder import SpillFolder
-spill = SpillFolder(Path(sys.argv[1]))
+from brim.io.spill.folders import SpillFolders
+spill = SpillFolders([Path(sys.argv[1])])
 file = spill.create("run")
 file.write(bytes(1 << 20)); file.flush()
 (spill.folder / "named").write_bytes(b"a worker's payload")
@@ -90,7 +90,7 @@ time.sleep(60)
         assert left.exists(), "its owner lives"
         os.kill(killed.pid, signal.SIGKILL)
     assert _folders(left) == ["named", LOCK]
-    spill = SpillFolder(tmp_path)
+    spill = SpillFolders([tmp_path])
     assert spill.folder != left
     assert _folders(tmp_path) == [spill.folder.name]
     spill.close()
@@ -112,11 +112,11 @@ def test_the_sweep_touches_nothing_that_is_not_an_engines(tmp_path):
 
 @pytest.mark.parametrize("number", [ENOSPC, EDQUOT])
 def test_a_full_disk_is_told_with_the_remedy(tmp_path, number):
-    with pytest.raises(SpillDiskFull, match="free some disk") as full, disk_errors(tmp_path):
+    with pytest.raises(SpillDiskFull, match="free some disk") as full, disk_errors(tmp_path, 12):
         raise OSError(number, os.strerror(number))
-    assert full.value.folder == str(tmp_path)
+    assert (full.value.folder, full.value.needed_bytes) == (str(tmp_path), 12)
     assert full.value.free_bytes > 0
-    with pytest.raises(OSError, match="Input/output error"), disk_errors(tmp_path):
+    with pytest.raises(OSError, match="Input/output error"), disk_errors(tmp_path, 12):
         raise OSError(EIO, os.strerror(EIO))
 
 
@@ -124,4 +124,4 @@ def test_a_folder_that_cannot_be_made_says_so(tmp_path):
     blocked = tmp_path / "file"
     blocked.touch()
     with pytest.raises(OSError, match="file"):
-        SpillFolder(Path(blocked) / "below").create("run")
+        SpillFolders([blocked / "below"]).create("run")
