@@ -23,6 +23,7 @@ from brim.operators.exchange.by_range import RangeDivider, SortKeys
 from brim.operators.exchange.emit import emit
 from brim.operators.exchange.exchange import Exchange, open_exchange
 from brim.operators.exchange.sizing import most_parts
+from brim.operators.exchange.together import together
 from brim.operators.first_rows import FirstRows
 from brim.operators.keys.order import sort_order
 from brim.operators.protocol import Inbox, Kernel, Outbox, Stage
@@ -82,8 +83,7 @@ class SortedPart:
 
     def solve(self, batches: list[pa.RecordBatch], piece_bytes: int) -> Iterator[pa.RecordBatch]:
         """The rows of all batches in order, taken piece by piece."""
-        whole = batches[0] if len(batches) == 1 else pa.concat_batches(batches, memory_pool=arrow_pool())
-        batches.clear()
+        whole = together(batches[0].schema, batches)
         keys = [whole[name] for name in self.keys.columns]
         order = pa.array(sort_order(keys, self.keys.descending, self.keys.nulls_first))
         rows = max(1, whole.num_rows * piece_bytes // max(1, whole.nbytes))

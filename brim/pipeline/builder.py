@@ -33,8 +33,10 @@ from brim.pipeline.later_source import needs_look
 from brim.pipeline.nodes import (
     Aggregate,
     Concat,
+    Distinct,
     Explode,
     Filter,
+    GroupBy,
     IntoBatches,
     Join,
     Limit,
@@ -60,6 +62,19 @@ if TYPE_CHECKING:
 PathLike = str | Path
 
 DEPTH_MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedRows:
+    """Rows of a pipeline by keys, on their way to `agg`."""
+
+    pipeline: Pipeline
+    keys: NamedTrees
+
+    def agg(self, *exprs: Expr, **named: Any) -> Pipeline:
+        """A row for each group: its keys, then these aggregates. No order is promised."""
+        id_ = self.pipeline._id("group_by")  # noqa: SLF001 - one builder
+        return Pipeline(GroupBy(id_, self.pipeline.node, self.keys, _aggregates(exprs, named)))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -274,15 +289,25 @@ class Pipeline:
         keys = [by] if isinstance(by, str | Expr) else list(by)
         return sorted_by(self, [*keys, *more], descending, nulls_first)
 
+    def group_by(self, *keys: str | Expr, **named: Any) -> GroupedRows:
+        """Rows with equal keys, to be made one row each: ``p.group_by("city").agg(col("price").mean())``.
+
+        Keys are columns or expressions of any type. Nulls are a group, and so are all NaN.
+        """
+        trees = _named_trees(keys, named)
+        if not trees:
+            raise PlanError("group_by takes at least one key; for one row of all use agg(...)")
+        for _, tree in trees:
+            refuse_aggregates(tree, "group_by")
+        return GroupedRows(self, trees)
+
+    def distinct(self) -> Pipeline:
+        """Each row once, by all columns, of any type; which of equal rows stays, and in what order, is not promised."""
+        return Pipeline(Distinct(self._id("distinct"), self.node))
+
     def agg(self, *exprs: Expr, **named: Any) -> Pipeline:
         """One row of aggregates over all rows: ``p.agg(col("price").sum(), n=col("id").count())``."""
-        trees = _named_trees(exprs, named)
-        if not trees:
-            raise PlanError("agg takes at least one aggregate, such as col(...).sum()")
-        for name, tree in trees:
-            if not has_aggregate(tree):
-                raise PlanError(f"agg: {name!r} is no aggregate; use .sum(), .count(), .mean() and the like")
-        return Pipeline(Aggregate(self._id("agg"), self.node, trees))
+        return Pipeline(Aggregate(self._id("agg"), self.node, _aggregates(exprs, named)))
 
     # Sinks
 
@@ -404,6 +429,17 @@ def _named_trees(exprs: tuple[Any, ...], named: Mapping[str, Any]) -> NamedTrees
     """(name, tree) of what `select` and its siblings take: a string among `exprs` is a column's name."""
     trees: list[Tree] = [Column(expr) if isinstance(expr, str) else tree_of(expr) for expr in exprs]
     return (*((name_of(tree), tree) for tree in trees), *((name, tree_of(value)) for name, value in named.items()))
+
+
+def _aggregates(exprs: tuple[Any, ...], named: Mapping[str, Any]) -> NamedTrees:
+    """(name, tree) of what `agg` takes."""
+    trees = _named_trees(exprs, named)
+    if not trees:
+        raise PlanError("agg takes at least one aggregate, such as col(...).sum()")
+    for name, tree in trees:
+        if not has_aggregate(tree):
+            raise PlanError(f"agg: {name!r} is no aggregate; use .sum(), .count(), .mean() and the like")
+    return trees
 
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:

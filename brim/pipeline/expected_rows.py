@@ -13,8 +13,10 @@ from brim.pipeline.nodes import (
     Aggregate,
     ApplyStep,
     Concat,
+    Distinct,
     Explode,
     Filter,
+    GroupBy,
     IntoBatches,
     Join,
     Limit,
@@ -70,7 +72,7 @@ def _rows(node: Node, below: int) -> int | None:
             return round(fraction * below)
         case Unpivot(on=on):
             return below * len(on)
-        case Filter() | Explode() | MapBatches() | Aggregate() | Join() | Write():
+        case Filter() | Explode() | MapBatches() | Aggregate() | GroupBy() | Distinct() | Join() | Write():
             return None
         case _:
             assert_never(node)

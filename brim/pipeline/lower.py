@@ -17,6 +17,7 @@ from brim.operators.exchange.by_range import SortKeys
 from brim.operators.explode import Explode as ExplodeKernel
 from brim.operators.expressions.tree import Tree, describe
 from brim.operators.filter import Filter as FilterKernel
+from brim.operators.group_by import GroupBy as GroupByOperator
 from brim.operators.images.map_images import MapImages
 from brim.operators.images.steps import ImageSteps
 from brim.operators.into_batches import IntoBatches as IntoBatchesKernel
@@ -39,8 +40,10 @@ from brim.pipeline.nodes import (
     Aggregate,
     ApplyStep,
     Concat,
+    Distinct,
     Explode,
     Filter,
+    GroupBy,
     IntoBatches,
     Join,
     Limit,
@@ -118,6 +121,8 @@ def _operator(node: Node, limits: Limits) -> Operator:
             return Transform(_Open(AggregateAll, expressions, below.schema))
         case Sort(by=by, descending=descending, nulls_first=nulls_first, limit=limit, schema=schema):
             return SortOperator(SortKeys(by, descending, nulls_first), schema, limit)
+        case GroupBy() | Distinct():
+            return GroupByOperator(node.group)
         case Join(left=left, right=right):
             return JoinOperator(node.spec, left.schema, right.schema, builds_left(node))
         case MapBatches(function=function, schema=schema):
@@ -208,6 +213,11 @@ def detail_of(node: Node) -> str:
             return _names(columns)
         case Unpivot(on=on, index=index):
             return f"{_names(on)} beside {_names(index)}"
+        case GroupBy(keys=keys, expressions=expressions):
+            made = ", ".join(_named(name, tree) for name, tree in expressions)
+            return f"by {', '.join(_named(name, tree) for name, tree in keys)}: {made}"
+        case Distinct():
+            return _names(tuple(node.schema.names))
         case Sort():
             return _sort_detail(node)
         case Join():

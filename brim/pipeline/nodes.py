@@ -16,7 +16,8 @@ from brim.io.sink import Sink
 from brim.io.source import Source
 from brim.operators.explode import exploded_schema
 from brim.operators.expressions.evaluate import infer
-from brim.operators.expressions.tree import Step, Tree
+from brim.operators.expressions.tree import Column, Step, Tree
+from brim.operators.groups.group_batch import GroupBatch
 from brim.operators.joins.kind import How, JoinKeys, JoinSpec, join_spec
 from brim.operators.keys.order import check_sortable
 from brim.operators.unpivot import unpivoted_schema
@@ -217,6 +218,47 @@ class Aggregate:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupBy:
+    """A row for each group of rows with equal `keys`: these, then the results of `expressions`."""
+
+    id: str
+    input: Node
+    keys: NamedTrees
+    expressions: NamedTrees
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = [name for name, _ in (*self.keys, *self.expressions)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise PlanError(f"{self.id}: more than one column is called {twice}; use .alias(...)")
+        for _, tree in self.keys:
+            infer(tree, self.input.schema, self.id)
+        _set(self, self.group.schema_out)
+
+    @property
+    def group(self) -> GroupBatch:
+        """How rows are grouped."""
+        return GroupBatch(self.keys, self.expressions, self.input.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """Rows, each once."""
+
+    id: str
+    input: Node
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        _set(self, self.input.schema)
+
+    @property
+    def group(self) -> GroupBatch:
+        """Rows are groups of their own."""
+        return GroupBatch(tuple((name, Column(name)) for name in self.schema.names), (), self.schema)
+
+
+@dataclass(frozen=True, slots=True)
 class Sort:
     """The same rows in the order of `by`; only the first `limit` where no more are wanted."""
 
@@ -313,6 +355,8 @@ Node = (
     | Explode
     | Unpivot
     | Aggregate
+    | GroupBy
+    | Distinct
     | Sort
     | Join
     | MapBatches

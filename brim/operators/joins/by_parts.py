@@ -16,10 +16,10 @@ from itertools import chain
 import numpy as np
 import pyarrow as pa
 
-from brim.arrow_pool import arrow_pool
 from brim.operators.exchange.by_hash import HashPartitioning
 from brim.operators.exchange.exchange import Blocks, Exchange, open_exchange
 from brim.operators.exchange.part_loan import part_loan
+from brim.operators.exchange.together import together
 from brim.operators.joins.build_index import ROW_BYTES
 from brim.operators.joins.kind import JoinSpec
 from brim.operators.joins.matcher import Flags, Matcher
@@ -193,16 +193,6 @@ def _columns(exchange: Exchange) -> tuple[str, ...]:
     partitioning = exchange.partitioning
     assert isinstance(partitioning, HashPartitioning)
     return partitioning.columns
-
-
-def together(schema: pa.Schema, batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    """`batches`, which are let go, as one."""
-    if not batches:
-        columns = [column.combine_chunks() for column in schema.empty_table().columns]
-        return pa.RecordBatch.from_arrays(columns, schema=schema)
-    whole = batches[0] if len(batches) == 1 else pa.concat_batches(batches, memory_pool=arrow_pool())
-    batches.clear()
-    return whole
 
 
 def _emptying(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -23,8 +23,9 @@ import pyarrow as pa
 from brim.operators.exchange.by_hash import HashDivider, HashPartitioning
 from brim.operators.exchange.exchange import open_exchange
 from brim.operators.exchange.sizing import most_parts
+from brim.operators.exchange.together import together
 from brim.operators.joins.build_index import ROW_BYTES
-from brim.operators.joins.by_parts import join_parts, together
+from brim.operators.joins.by_parts import join_parts
 from brim.operators.joins.kind import JoinSpec
 from brim.operators.joins.matcher import Flags, Matcher
 from brim.operators.protocol import Inbox, Outbox, Stage

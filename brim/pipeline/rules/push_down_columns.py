@@ -21,8 +21,10 @@ from brim.pipeline.nodes import (
     Aggregate,
     ApplyStep,
     Concat,
+    Distinct,
     Explode,
     Filter,
+    GroupBy,
     Join,
     MapBatches,
     NamedTrees,
@@ -59,6 +61,11 @@ def _prune(node: Node, needed: set[str]) -> Node:
             return _prune_step(node, needed)
         case Sort(input=below, by=by):
             return replace(node, input=_prune(below, needed | set(by)))
+        case GroupBy(input=below, keys=keys, expressions=expressions):
+            kept = tuple((name, tree) for name, tree in expressions if name in needed)
+            return replace(node, input=_prune(below, _read((*keys, *kept))), expressions=kept)
+        case Distinct(input=below):
+            return replace(node, input=_exactly(below, set(below.schema.names)))
         case Join():
             return _prune_join(node, needed)
         case Explode(input=below, columns=columns):

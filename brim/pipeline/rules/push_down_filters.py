@@ -18,7 +18,19 @@ from dataclasses import replace
 
 from brim.operators.expressions.tree import Call, Column, Tree, columns_of
 from brim.operators.expressions.tree import transform as transform_tree
-from brim.pipeline.nodes import ApplyStep, Concat, Explode, Filter, IntoBatches, Node, Project, Scan, Sort, transform
+from brim.pipeline.nodes import (
+    ApplyStep,
+    Concat,
+    Distinct,
+    Explode,
+    Filter,
+    IntoBatches,
+    Node,
+    Project,
+    Scan,
+    Sort,
+    transform,
+)
 
 
 def push_down_filters(node: Node) -> Node:
@@ -56,7 +68,7 @@ def _sink(id_: str, predicate: Tree, node: Node) -> Node:
             return replace(node, input=_sink(id_, predicate, below))
         case Explode(input=below, columns=columns) if not reads & set(columns):
             return replace(node, input=_sink(id_, predicate, below))
-        case Sort(input=below, limit=None):
+        case Distinct(input=below) | Sort(input=below, limit=None):
             return replace(node, input=_sink(id_, predicate, below))
         case IntoBatches():
             return Filter(id_, node, predicate)

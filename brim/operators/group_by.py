@@ -1,0 +1,102 @@
+"""Group by: rows of equal keys become one row of aggregates; without aggregates, distinct rows.
+
+Input    batches of any size
+Output   a row for each group: its keys, then its results
+Order    none is promised; `first`, `last` and `list` follow the order of the input
+Holds    states of groups while memory is lent for them, the rest in the spill folder; then, of each part that is put
+         together, its states three times
+Fails    with `ExpressionFailed` when a value cannot be computed or a sum does not fit its type; with `SpillDiskFull`;
+         with `RowTooLarge` where the state of one group, such as a list, is more than there is memory for
+
+The rows of a batch are grouped as they come, as long as that makes fewer of them; their states are divided by the hash
+of the keys, and each part is put together by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from brim.operators.exchange.by_hash import HashDivider
+from brim.operators.exchange.emit import emit
+from brim.operators.exchange.exchange import open_exchange
+from brim.operators.exchange.sizing import most_parts
+from brim.operators.exchange.together import together
+from brim.operators.groups.group_batch import GroupBatch
+from brim.operators.groups.partial_groups import PartialGroups
+from brim.operators.protocol import Inbox, Kernel, Outbox, Stage
+from brim.sizes import cut
+
+WINDOW_BATCHES = 8
+ROW_BYTES = 64
+"""A row that is grouped: its hash or code, its place in the order, and once more while they are sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupBy:
+    """Rows grouped as `group` says."""
+
+    group: GroupBatch
+
+    def window_bytes(self, batch_bytes: int) -> int:
+        return WINDOW_BATCHES * batch_bytes
+
+    def floor_bytes(self, batch_bytes: int) -> int:
+        """The batch in hand, its states, states that wait for more, a block that is written, and the window."""
+        return 4 * batch_bytes + self.window_bytes(batch_bytes)
+
+    async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
+        (inbox,) = inboxes
+        groups, keys = PartialGroups(self.group), tuple(name for name, _ in self.group.keys)
+        opened = open_exchange(stage, self.group.states_schema, HashDivider(keys), most_parts(stage))
+        async with opened as exchange:
+            async for batch in inbox:
+                with await stage.memory.work(batch.nbytes + ROW_BYTES * batch.num_rows):
+                    made = await stage.threads.run(groups.take, batch, stage.batch_bytes)
+                del batch
+                for states in made:
+                    await exchange.add(states)
+                made.clear()
+            for states in groups.rest():
+                await exchange.add(states)
+            await exchange.finish()
+            await emit(exchange, GroupedPart(self.group), outbox)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedPart:
+    """The solver of `GroupBy`."""
+
+    group: GroupBatch
+
+    def need(self, rows: int, size: int) -> int:
+        return 3 * size + ROW_BYTES * rows
+
+    def solve(self, batches: list[pa.RecordBatch], piece_bytes: int) -> Iterator[pa.RecordBatch]:
+        states = self.group.merged(together(self.group.states_schema, batches))
+        for piece in cut(states, piece_bytes):
+            yield from cut(self.group.final(piece), piece_bytes)
+
+    def alike(self) -> Kernel:
+        return OneGroup(self.group)
+
+
+@dataclass(eq=False, slots=True)
+class OneGroup:
+    """A kernel that puts states together of which most are of one group."""
+
+    group: GroupBatch
+    states: list[pa.RecordBatch] = field(default_factory=list)
+
+    def state_bytes(self) -> int:
+        return sum(batch.nbytes for batch in self.states)
+
+    def push(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - no output yet
+        self.states = [self.group.merged(together(self.group.states_schema, [*self.states, batch]))]
+        return iter(())
+
+    def finish(self, piece_bytes: int) -> Iterator[pa.RecordBatch]:
+        for states in self.states:
+            yield from cut(self.group.final(states), piece_bytes)
