@@ -19,6 +19,7 @@ import pyarrow as pa
 from pyarrow import compute as pc
 
 from brim.arrow_pool import arrow_pool
+from brim.operators.as_they_came import AsTheyCame
 from brim.operators.exchange.by_range import RangeDivider, SortKeys
 from brim.operators.exchange.emit import emit
 from brim.operators.exchange.exchange import Exchange, open_exchange
@@ -94,14 +95,3 @@ class SortedPart:
 
     def alike(self) -> Kernel:
         return AsTheyCame()
-
-
-@dataclass(frozen=True, slots=True)
-class AsTheyCame:
-    """A kernel for rows whose keys are all equal."""
-
-    def push(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
-        yield from cut(batch, piece_bytes)
-
-    def finish(self, piece_bytes: int) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - nothing is left
-        yield from ()

@@ -45,6 +45,7 @@ from brim.pipeline.nodes import (
     Node,
     Offset,
     Project,
+    Repartition,
     Sample,
     Unpivot,
     Write,
@@ -176,6 +177,13 @@ class Pipeline:
     def into_batches(self, rows: int) -> Pipeline:
         """The same rows, at most `rows` a batch; brim goes below it when memory asks."""
         return Pipeline(IntoBatches(self._id("into_batches"), self.node, rows))
+
+    def repartition(self, parts: int, *, by: str | Sequence[str] = ()) -> Pipeline:
+        """The same rows in so many parts, one after another; rows that are equal in the columns `by` are in one part.
+
+        Without `by` rows are dealt out in turns. What does not fit in memory goes through the spill folder.
+        """
+        return Pipeline(Repartition(self._id("repartition"), self.node, parts, _names(by)))
 
     # Whole batches
 

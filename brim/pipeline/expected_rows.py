@@ -24,6 +24,7 @@ from brim.pipeline.nodes import (
     Node,
     Offset,
     Project,
+    Repartition,
     Sample,
     Scan,
     Sort,
@@ -56,7 +57,7 @@ def _rows(node: Node, below: int) -> int | None:
     match node:
         case Scan(source=source):
             return source.rows
-        case Project() | IntoBatches() | Concat():
+        case Project() | IntoBatches() | Concat() | Repartition():
             return below
         case Sort(limit=limit):
             return below if limit is None else min(limit, below)

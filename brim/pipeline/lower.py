@@ -26,6 +26,7 @@ from brim.operators.limit import Limit as LimitKernel
 from brim.operators.offset import Offset as OffsetKernel
 from brim.operators.project import Project as ProjectKernel
 from brim.operators.protocol import Kernel, Operator
+from brim.operators.repartition import Repartition as RepartitionOperator
 from brim.operators.sample import Sample as SampleKernel
 from brim.operators.sort import Sort as SortOperator
 from brim.operators.transform import Transform
@@ -51,6 +52,7 @@ from brim.pipeline.nodes import (
     Node,
     Offset,
     Project,
+    Repartition,
     Sample,
     Scan,
     Sort,
@@ -123,6 +125,8 @@ def _operator(node: Node, limits: Limits) -> Operator:
             return SortOperator(SortKeys(by, descending, nulls_first), schema, limit)
         case GroupBy() | Distinct():
             return GroupByOperator(node.group)
+        case Repartition(parts=parts, by=by, schema=schema):
+            return RepartitionOperator(parts, by, schema)
         case Join(left=left, right=right):
             return JoinOperator(node.spec, left.schema, right.schema, builds_left(node))
         case MapBatches(function=function, schema=schema):
@@ -218,6 +222,8 @@ def detail_of(node: Node) -> str:
             return f"by {', '.join(_named(name, tree) for name, tree in keys)}: {made}"
         case Distinct():
             return _names(tuple(node.schema.names))
+        case Repartition(parts=parts, by=by):
+            return f"{parts:,} parts" + (f" by {_names(by)}" if by else "")
         case Sort():
             return _sort_detail(node)
         case Join():

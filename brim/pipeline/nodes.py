@@ -20,6 +20,7 @@ from brim.operators.expressions.tree import Column, Step, Tree
 from brim.operators.groups.group_batch import GroupBatch
 from brim.operators.joins.kind import How, JoinKeys, JoinSpec, join_spec
 from brim.operators.keys.order import check_sortable
+from brim.operators.repartition import PARTS_MOST
 from brim.operators.unpivot import unpivoted_schema
 from brim.operators.user_functions.user_function import UserFunction
 
@@ -259,6 +260,24 @@ class Distinct:
 
 
 @dataclass(frozen=True, slots=True)
+class Repartition:
+    """The same rows in `parts`, one after another; by the hash of `by`, or in turns."""
+
+    id: str
+    input: Node
+    parts: int
+    by: tuple[str, ...] = ()
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        _check_whole(self.id, "the number of parts", self.parts, least=1)
+        if self.parts > PARTS_MOST:
+            raise PlanError(f"{self.id}: at most {PARTS_MOST:,} parts, not {self.parts:,}")
+        _check_columns(self.id, self.by, self.input.schema)
+        _set(self, self.input.schema)
+
+
+@dataclass(frozen=True, slots=True)
 class Sort:
     """The same rows in the order of `by`; only the first `limit` where no more are wanted."""
 
@@ -357,6 +376,7 @@ Node = (
     | Aggregate
     | GroupBy
     | Distinct
+    | Repartition
     | Sort
     | Join
     | MapBatches

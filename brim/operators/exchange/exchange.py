@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import anyio
 import pyarrow as pa
@@ -21,10 +20,7 @@ from brim.arrow_pool import arrow_pool
 from brim.events import Spilled
 from brim.operators.exchange.cut import Cut
 from brim.operators.exchange.partitioning import Divider, Partitioning
-from brim.operators.protocol import Holding, Loan, Stage
-
-if TYPE_CHECKING:
-    from brim.operators.protocol import Block, SpillFile
+from brim.operators.protocol import Block, Holding, Loan, SpillFile, Stage
 
 PART_LEAST = 1 << 20
 """Bytes of a part that are not worth dividing further."""
@@ -116,17 +112,17 @@ class Exchange:
         cut = await self.stage.threads.run(_cut, batch, partitioning)
         del batch
         async with self._turn:
+            fits = self.holding.grow(cut.size)
+            if not fits:
+                await self._write()
+                fits = self.holding.grow(cut.size)
             if partitioning is not self.partitioning:  # decided meanwhile
                 cut = await self.stage.threads.run(_cut, cut.batch, self.partitioning)
             self.size += cut.size
-            if not self.holding.grow(cut.size):
-                await self._write()
-                if not self.holding.grow(cut.size):
-                    self.cuts.append(cut)  # the floor pays for it, so long
-                    del cut
-                    await self._write()
-                    return
             self.cuts.append(cut)
+            del cut
+            if not fits:
+                await self._write()  # the floor pays for it, so long
 
     async def keep(self, best: Callable[[Sequence[pa.RecordBatch]], pa.RecordBatch]) -> None:
         """Keep `best` of all rows, which lie in memory as they came; nothing is kept where some are written already."""

@@ -30,6 +30,7 @@ from brim.pipeline.nodes import (
     NamedTrees,
     Node,
     Project,
+    Repartition,
     Scan,
     Sort,
     Unpivot,
@@ -59,7 +60,7 @@ def _prune(node: Node, needed: set[str]) -> Node:
             return replace(node, input=_prune(below, needed | set(columns_of(predicate))))
         case ApplyStep():
             return _prune_step(node, needed)
-        case Sort(input=below, by=by):
+        case Sort(input=below, by=by) | Repartition(input=below, by=by):
             return replace(node, input=_prune(below, needed | set(by)))
         case GroupBy(input=below, keys=keys, expressions=expressions):
             kept = tuple((name, tree) for name, tree in expressions if name in needed)

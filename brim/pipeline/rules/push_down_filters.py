@@ -27,6 +27,7 @@ from brim.pipeline.nodes import (
     IntoBatches,
     Node,
     Project,
+    Repartition,
     Scan,
     Sort,
     transform,
@@ -68,7 +69,7 @@ def _sink(id_: str, predicate: Tree, node: Node) -> Node:
             return replace(node, input=_sink(id_, predicate, below))
         case Explode(input=below, columns=columns) if not reads & set(columns):
             return replace(node, input=_sink(id_, predicate, below))
-        case Distinct(input=below) | Sort(input=below, limit=None):
+        case Distinct(input=below) | Repartition(input=below) | Sort(input=below, limit=None):
             return replace(node, input=_sink(id_, predicate, below))
         case IntoBatches():
             return Filter(id_, node, predicate)
