@@ -1,11 +1,13 @@
 """Compact: a slice of a batch without what its parent holds besides.
 
-Arrow's IPC cuts most buffers to the rows that are shown. It does not cut dictionaries, the bytes behind views, and the
-values of list views: a slice of ten rows would take a whole dictionary along.
+Arrow's IPC cuts most buffers to the rows that are shown. It does not cut dictionaries, the bytes behind views, the
+values of list views, and dense unions at their beginning: a slice of ten rows would take a whole dictionary along. And
+where none of an array is shown, as below lists that are all empty, it writes all offsets (pyarrow 26).
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -13,15 +15,30 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from brim.arrow_pool import arrow_pool
+from brim.io.spill.block_stream import plain_bytes
+from brim.sizes import KIB
 
 _T = pa.types
 
+HEAD_BYTES = KIB
+"""What the head of a stream takes for a column, and more."""
+
 
 def compact(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """`batch`, its dictionaries, views and list views cut to what is shown. The columns that have some are copied."""
-    if not any(drags(field.type) for field in batch.schema):
+    """`batch`, cut to what it shows. Columns of dictionaries, views, list views and dense unions are copied for that.
+
+    All of it is copied where Arrow would write twice as much as is shown.
+    """
+    if not batch.num_rows:
+        return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in batch.schema.types], schema=batch.schema)
+    if any(drags(field.type) for field in batch.schema):
+        arrays = [compact_array(array) for array in batch]
+        batch = pa.RecordBatch.from_arrays(arrays, schema=batch.schema)
+    size = plain_bytes(batch, batch.schema)
+    if size <= 2 * batch.nbytes + HEAD_BYTES * (8 + batch.num_columns):
         return batch
-    return pa.RecordBatch.from_arrays([compact_array(array) for array in batch], schema=batch.schema)
+    copy = pa.concat_batches([batch.slice(0, 0), batch], memory_pool=arrow_pool())
+    return copy if plain_bytes(copy, copy.schema) < size else batch
 
 
 def drags(kind: pa.DataType) -> bool:
@@ -32,13 +49,13 @@ def drags(kind: pa.DataType) -> bool:
     """
     if isinstance(kind, pa.BaseExtensionType):
         return drags(kind.storage_type)
-    if _T.is_dictionary(kind) or _is_view(kind) or _is_list_view(kind):
+    if _T.is_dictionary(kind) or _is_view(kind) or _is_list_view(kind) or _is_dense(kind):
         return True
     return any(drags(kind.field(number).type) for number in range(kind.num_fields))
 
 
 def compact_array(array: pa.Array) -> pa.Array:
-    """`array` with nothing but what it shows, as far as its type is known here; of unions only what IPC cuts."""
+    """`array` with nothing but what it shows, as far as pyarrow can copy its type at all."""
     kind = array.type
     if not drags(kind):
         return array
@@ -52,12 +69,15 @@ def compact_array(array: pa.Array) -> pa.Array:
         fields = [kind.field(number) for number in range(kind.num_fields)]
         children = [compact_array(array.field(number)) for number in range(kind.num_fields)]
         return pa.StructArray.from_arrays(children, fields=fields, mask=_nulls(array))
+    if _is_dense(kind):
+        return _dense_union(array)
     return _lists(array)
 
 
 def _dictionary(array: pa.DictionaryArray) -> pa.Array:
     """With the entries that its indices use, where those are at most half."""
     used = pc.unique(array.indices).drop_null().sort()  # in order, since dictionaries may be ordered
+    used = used.filter(pc.less(used, len(array.dictionary)))  # below nulls of structs there may be any number
     if 2 * len(used) > len(array.dictionary):
         return array
     entries = compact_array(array.dictionary.take(used))
@@ -76,6 +96,12 @@ def _view(array: pa.Array) -> pa.Array:
     return array.cast(plain).cast(array.type)
 
 
+def _dense_union(array: pa.UnionArray) -> pa.Array:
+    with suppress(pa.ArrowNotImplementedError):  # of views
+        return array.take(pa.array(np.arange(len(array))))
+    return array
+
+
 def _lists(array: Any) -> pa.Array:
     """Any kind of list: its own copy begins at its first value and ends with its last."""
     kind = array.type
@@ -89,7 +115,7 @@ def _lists(array: Any) -> pa.Array:
         return type(own).from_arrays(own.offsets, compact_array(own.values), type=kind, mask=_nulls(own))
     if _is_list_view(kind):
         return type(own).from_arrays(own.offsets, own.sizes, compact_array(own.values), type=kind, mask=_nulls(own))
-    return array  # unions and run-end encodings
+    return array  # sparse unions and run-end encodings of such values
 
 
 def _nulls(array: pa.Array) -> pa.Array | None:
@@ -98,6 +124,10 @@ def _nulls(array: pa.Array) -> pa.Array | None:
 
 def _is_view(kind: pa.DataType) -> bool:
     return bool(_T.is_string_view(kind) or _T.is_binary_view(kind))
+
+
+def _is_dense(kind: pa.DataType) -> bool:
+    return bool(_T.is_union(kind) and kind.mode == "dense")
 
 
 def _is_list_view(kind: pa.DataType) -> bool:

@@ -4,8 +4,8 @@
     read(block)  ◄── IPC stream ◄── checksum ◄── one pread
 
 Files only grow; a block that is freed leaves a hole. Positions are passed with each call, so reads and writes go on
-side by side. The kernel is told nothing about its page cache: forgetting pages after a read (`POSIX_FADV_DONTNEED`) gained
-nothing in a full memory cgroup, cost 0.3 ms a MiB outside, and freeing a block drops them anyway.
+side by side. The kernel is told nothing about its page cache: forgetting pages after a read (`POSIX_FADV_DONTNEED`)
+gained nothing in a full memory cgroup, cost 0.3 ms a MiB outside, and freeing a block drops them anyway.
 """
 
 from __future__ import annotations
