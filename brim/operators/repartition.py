@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from brim.operators.as_they_came import AsTheyCame
+from brim.operators.exchange.as_they_came import AsTheyCame
 from brim.operators.exchange.cut import Ids
 from brim.operators.exchange.emit import emit
 from brim.operators.exchange.exchange import open_exchange

@@ -19,7 +19,7 @@ import pyarrow as pa
 from pyarrow import compute as pc
 
 from brim.arrow_pool import arrow_pool
-from brim.operators.as_they_came import AsTheyCame
+from brim.operators.exchange.as_they_came import AsTheyCame
 from brim.operators.exchange.by_range import RangeDivider, SortKeys
 from brim.operators.exchange.emit import emit
 from brim.operators.exchange.exchange import Exchange, open_exchange

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from brim.pipeline.expected_rows import expected_rows
-from brim.pipeline.nodes import Join, Node
+from brim.pipeline.materialising import Join
+from brim.pipeline.nodes import (
+    Node,
+)
 
 FIXED_BYTES, OTHER_BYTES = 8, 32
 """What a value is taken to weigh, of a type of fixed width and of another."""

@@ -21,36 +21,34 @@ from brim.io.sink import Sink
 from brim.io.write_arrow import arrow_sink
 from brim.io.write_files import files_sink
 from brim.operators.expressions.aggregates import refuse_aggregates
-from brim.operators.expressions.tree import Column, Tree, has_aggregate, name_of
-from brim.operators.joins.kind import How, JoinKeys
+from brim.operators.expressions.tree import Column, has_aggregate
+from brim.operators.joins.kind import How
 from brim.pandas_later import load_pandas_later
 from brim.pipeline import running
 from brim.pipeline.batches import Batches
 from brim.pipeline.blocking import BlockingBatches
 from brim.pipeline.explain import explain
 from brim.pipeline.expr import Expr, WhenThen, tree_of
+from brim.pipeline.given import aggregates, check_place, named_trees, names_of
+from brim.pipeline.joined import joined
 from brim.pipeline.later_source import needs_look
+from brim.pipeline.materialising import Distinct, GroupBy, Repartition
 from brim.pipeline.nodes import (
     Aggregate,
     Concat,
-    Distinct,
     Explode,
     Filter,
-    GroupBy,
     IntoBatches,
-    Join,
     Limit,
     MapBatches,
     NamedTrees,
     Node,
     Offset,
     Project,
-    Repartition,
     Sample,
     Unpivot,
     Write,
     count,
-    depth,
 )
 from brim.pipeline.report import Report
 from brim.pipeline.running import Settings
@@ -61,8 +59,6 @@ if TYPE_CHECKING:
     from brim.pipeline.engine import Engine
 
 PathLike = str | Path
-
-DEPTH_MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +71,7 @@ class GroupedRows:
     def agg(self, *exprs: Expr, **named: Any) -> Pipeline:
         """A row for each group: its keys, then these aggregates. No order is promised."""
         id_ = self.pipeline._id("group_by")  # noqa: SLF001 - one builder
-        return Pipeline(GroupBy(id_, self.pipeline.node, self.keys, _aggregates(exprs, named)))
+        return Pipeline(GroupBy(id_, self.pipeline.node, self.keys, aggregates(exprs, named)))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -105,11 +101,11 @@ class Pipeline:
         Example:
             ``p.select("id", col("price") * 2, total=col("price") * col("count"))``
         """
-        return self._project("select", _named_trees(exprs, named))
+        return self._project("select", named_trees(exprs, named))
 
     def with_columns(self, *exprs: Expr | WhenThen, **named: Any) -> Pipeline:
         """All columns, and these beside or instead of them; each expression reads the columns that came in only."""
-        trees = _named_trees(exprs, named)
+        trees = named_trees(exprs, named)
         names = [name for name, _ in trees]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise PlanError(f"with_columns: more than one column is called {twice}; use .alias(...)")
@@ -172,7 +168,7 @@ class Pipeline:
     ) -> Pipeline:
         """From wide to long: a row for each of the columns `on`, with its name and value, beside those of `index`."""
         id_ = self._id("unpivot")
-        return Pipeline(Unpivot(id_, self.node, _names(on), _names(index), variable_name, value_name))
+        return Pipeline(Unpivot(id_, self.node, names_of(on), names_of(index), variable_name, value_name))
 
     def into_batches(self, rows: int) -> Pipeline:
         """The same rows, at most `rows` a batch; brim goes below it when memory asks."""
@@ -183,7 +179,7 @@ class Pipeline:
 
         Without `by` rows are dealt out in turns. What does not fit in memory goes through the spill folder.
         """
-        return Pipeline(Repartition(self._id("repartition"), self.node, parts, _names(by)))
+        return Pipeline(Repartition(self._id("repartition"), self.node, parts, names_of(by)))
 
     # Whole batches
 
@@ -230,7 +226,7 @@ class Pipeline:
                 raise PlanError(f"concat takes pipelines, not {type(other).__name__}; use from_arrow(...) for a table")
         nodes = (self.node, *(other.node for other in others))
         for node in nodes:
-            _check_place(node)
+            check_place(node)
         return Pipeline(Concat(f"concat-{1 + sum(map(count, nodes))}", nodes))
 
     def join(
@@ -261,16 +257,7 @@ class Pipeline:
         Raises:
             PlanError: the keys are not of one type, or names would be there twice.
         """
-        if not isinstance(other, Pipeline):
-            raise PlanError(f"join takes a pipeline, not {type(other).__name__}; use from_arrow(...) for a table")
-        if on is not None and (left_on is not None or right_on is not None):
-            raise PlanError("join takes on=, or left_on= and right_on=, not both")
-        left, right = (on, on) if on is not None else (left_on, right_on)
-        keys = JoinKeys(*(() if side is None else _names(side) for side in (left, right)))
-        for node in (self.node, other.node):
-            _check_place(node)
-        id_ = f"join-{1 + count(self.node) + count(other.node)}"
-        return Pipeline(Join(id_, self.node, other.node, how, keys, suffix))
+        return joined(self, other, on, (left_on, right_on), how, suffix)
 
     def sort(
         self,
@@ -302,7 +289,7 @@ class Pipeline:
 
         Keys are columns or expressions of any type. Nulls are a group, and so are all NaN.
         """
-        trees = _named_trees(keys, named)
+        trees = named_trees(keys, named)
         if not trees:
             raise PlanError("group_by takes at least one key; for one row of all use agg(...)")
         for _, tree in trees:
@@ -315,7 +302,7 @@ class Pipeline:
 
     def agg(self, *exprs: Expr, **named: Any) -> Pipeline:
         """One row of aggregates over all rows: ``p.agg(col("price").sum(), n=col("id").count())``."""
-        return Pipeline(Aggregate(self._id("agg"), self.node, _aggregates(exprs, named)))
+        return Pipeline(Aggregate(self._id("agg"), self.node, aggregates(exprs, named)))
 
     # Sinks
 
@@ -411,7 +398,7 @@ class Pipeline:
         return running.stream_blocking(self, settings)
 
     def _id(self, name: str) -> str:
-        _check_place(self.node)
+        check_place(self.node)
         return f"{name}-{1 + count(self.node)}"
 
     def _project(self, name: str, expressions: NamedTrees) -> Pipeline:
@@ -431,32 +418,3 @@ class Pipeline:
         for name in columns:
             if name not in self.columns:
                 raise UnknownColumn(name, self.columns, method)
-
-
-def _named_trees(exprs: tuple[Any, ...], named: Mapping[str, Any]) -> NamedTrees:
-    """(name, tree) of what `select` and its siblings take: a string among `exprs` is a column's name."""
-    trees: list[Tree] = [Column(expr) if isinstance(expr, str) else tree_of(expr) for expr in exprs]
-    return (*((name_of(tree), tree) for tree in trees), *((name, tree_of(value)) for name, value in named.items()))
-
-
-def _aggregates(exprs: tuple[Any, ...], named: Mapping[str, Any]) -> NamedTrees:
-    """(name, tree) of what `agg` takes."""
-    trees = _named_trees(exprs, named)
-    if not trees:
-        raise PlanError("agg takes at least one aggregate, such as col(...).sum()")
-    for name, tree in trees:
-        if not has_aggregate(tree):
-            raise PlanError(f"agg: {name!r} is no aggregate; use .sum(), .count(), .mean() and the like")
-    return trees
-
-
-def _names(names: str | Sequence[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
-
-
-def _check_place(below: Node) -> None:
-    """Refuse a node above a sink, and a tree too deep to be planned."""
-    if isinstance(below, Write):
-        raise PlanError(f"{below.id}: a sink is the last node of a pipeline")
-    if depth(below) >= DEPTH_MOST:
-        raise PlanError(f"{below.id}: a pipeline has at most {DEPTH_MOST} steps in a row; join filters with &")

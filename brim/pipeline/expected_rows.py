@@ -9,25 +9,21 @@ from __future__ import annotations
 from typing import assert_never
 
 from brim.operators.user_functions.user_function import UserFunction
+from brim.pipeline.materialising import Distinct, GroupBy, Join, Repartition, Sort
 from brim.pipeline.nodes import (
     Aggregate,
     ApplyStep,
     Concat,
-    Distinct,
     Explode,
     Filter,
-    GroupBy,
     IntoBatches,
-    Join,
     Limit,
     MapBatches,
     Node,
     Offset,
     Project,
-    Repartition,
     Sample,
     Scan,
-    Sort,
     Unpivot,
     Write,
     inputs_of,

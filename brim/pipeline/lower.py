@@ -37,25 +37,21 @@ from brim.operators.user_functions.map_rows import MapRows
 from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.build_side import builds_left
 from brim.pipeline.fuse import Aggregation, Fused
+from brim.pipeline.materialising import Distinct, GroupBy, Join, Repartition, Sort
 from brim.pipeline.nodes import (
     Aggregate,
     ApplyStep,
     Concat,
-    Distinct,
     Explode,
     Filter,
-    GroupBy,
     IntoBatches,
-    Join,
     Limit,
     MapBatches,
     Node,
     Offset,
     Project,
-    Repartition,
     Sample,
     Scan,
-    Sort,
     Unpivot,
     Write,
     inputs_of,

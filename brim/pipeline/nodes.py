@@ -11,35 +11,18 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from brim.errors import PlanError, SchemaMismatch, UnknownColumn
+from brim.errors import PlanError, SchemaMismatch
 from brim.io.sink import Sink
 from brim.io.source import Source
 from brim.operators.explode import exploded_schema
 from brim.operators.expressions.evaluate import infer
-from brim.operators.expressions.tree import Column, Step, Tree
-from brim.operators.groups.group_batch import GroupBatch
-from brim.operators.joins.kind import How, JoinKeys, JoinSpec, join_spec
-from brim.operators.keys.order import check_sortable
-from brim.operators.repartition import PARTS_MOST
+from brim.operators.expressions.tree import Step, Tree
 from brim.operators.unpivot import unpivoted_schema
 from brim.operators.user_functions.user_function import UserFunction
+from brim.pipeline.materialising import Distinct, GroupBy, Join, Repartition, Sort
+from brim.pipeline.node_checks import check_columns, check_whole, set_schema
 
 NamedTrees = tuple[tuple[str, Tree], ...]
-
-
-def _set(node: object, schema: pa.Schema) -> None:
-    object.__setattr__(node, "schema", schema)  # the one field a frozen node computes
-
-
-def _check_columns(id_: str, names: tuple[str, ...], schema: pa.Schema) -> None:
-    for name in names:
-        if name not in schema.names:
-            raise UnknownColumn(name, schema.names, id_)
-
-
-def _check_whole(id_: str, what: str, value: object, *, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise PlanError(f"{id_}: {what} is a whole number of at least {least}, not {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +58,7 @@ class Filter:
         found = infer(self.predicate, self.input.schema, self.id)
         if not pa.types.is_boolean(found):
             raise SchemaMismatch(f"{self.id}: the predicate", "bool", str(found))
-        _set(self, self.input.schema)
+        set_schema(self, self.input.schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +74,9 @@ class Project:
         names = [name for name, _ in self.expressions]
         if twice := {name for name in names if names.count(name) > 1}:
             raise PlanError(f"{self.id}: more than one column is called {sorted(twice)}; use .alias(...)")
-        _set(self, pa.schema([(name, infer(tree, self.input.schema, self.id)) for name, tree in self.expressions]))
+        set_schema(
+            self, pa.schema([(name, infer(tree, self.input.schema, self.id)) for name, tree in self.expressions])
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +98,7 @@ class ApplyStep:
         below = self.input.schema
         made = self.step.returns(tuple(below.field(name).type for name in self.arguments))
         output = pa.field(self.output, made)
-        _set(self, pa.schema([output if name == self.output else below.field(name) for name in self.columns]))
+        set_schema(self, pa.schema([output if name == self.output else below.field(name) for name in self.columns]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +111,8 @@ class Limit:
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
-        _check_whole(self.id, "a limit", self.rows, least=0)
-        _set(self, self.input.schema)
+        check_whole(self.id, "a limit", self.rows, least=0)
+        set_schema(self, self.input.schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +125,8 @@ class Offset:
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
-        _check_whole(self.id, "an offset", self.rows, least=0)
-        _set(self, self.input.schema)
+        check_whole(self.id, "an offset", self.rows, least=0)
+        set_schema(self, self.input.schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +142,7 @@ class Sample:
     def __post_init__(self) -> None:
         if isinstance(self.fraction, bool) or not isinstance(self.fraction, int | float) or not 0 <= self.fraction <= 1:
             raise PlanError(f"{self.id}: a fraction is a number between 0 and 1, not {self.fraction!r}")
-        _set(self, self.input.schema)
+        set_schema(self, self.input.schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +155,8 @@ class IntoBatches:
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
-        _check_whole(self.id, "the rows of a batch", self.rows, least=1)
-        _set(self, self.input.schema)
+        check_whole(self.id, "the rows of a batch", self.rows, least=1)
+        set_schema(self, self.input.schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +169,8 @@ class Explode:
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
-        _check_columns(self.id, self.columns, self.input.schema)
-        _set(self, exploded_schema(self.input.schema, self.columns))
+        check_columns(self.id, self.columns, self.input.schema)
+        set_schema(self, exploded_schema(self.input.schema, self.columns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +186,8 @@ class Unpivot:
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
-        _check_columns(self.id, (*self.on, *self.index), self.input.schema)
-        _set(self, unpivoted_schema(self.input.schema, self.on, self.index, self.variable_name, self.value_name))
+        check_columns(self.id, (*self.on, *self.index), self.input.schema)
+        set_schema(self, unpivoted_schema(self.input.schema, self.on, self.index, self.variable_name, self.value_name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,108 +200,9 @@ class Aggregate:
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
-        _set(self, pa.schema([(name, infer(tree, self.input.schema, self.id)) for name, tree in self.expressions]))
-
-
-@dataclass(frozen=True, slots=True)
-class GroupBy:
-    """A row for each group of rows with equal `keys`: these, then the results of `expressions`."""
-
-    id: str
-    input: Node
-    keys: NamedTrees
-    expressions: NamedTrees
-    schema: pa.Schema = field(init=False)
-
-    def __post_init__(self) -> None:
-        names = [name for name, _ in (*self.keys, *self.expressions)]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise PlanError(f"{self.id}: more than one column is called {twice}; use .alias(...)")
-        for _, tree in self.keys:
-            infer(tree, self.input.schema, self.id)
-        _set(self, self.group.schema_out)
-
-    @property
-    def group(self) -> GroupBatch:
-        """How rows are grouped."""
-        return GroupBatch(self.keys, self.expressions, self.input.schema)
-
-
-@dataclass(frozen=True, slots=True)
-class Distinct:
-    """Rows, each once."""
-
-    id: str
-    input: Node
-    schema: pa.Schema = field(init=False)
-
-    def __post_init__(self) -> None:
-        _set(self, self.input.schema)
-
-    @property
-    def group(self) -> GroupBatch:
-        """Rows are groups of their own."""
-        return GroupBatch(tuple((name, Column(name)) for name in self.schema.names), (), self.schema)
-
-
-@dataclass(frozen=True, slots=True)
-class Repartition:
-    """The same rows in `parts`, one after another; by the hash of `by`, or in turns."""
-
-    id: str
-    input: Node
-    parts: int
-    by: tuple[str, ...] = ()
-    schema: pa.Schema = field(init=False)
-
-    def __post_init__(self) -> None:
-        _check_whole(self.id, "the number of parts", self.parts, least=1)
-        if self.parts > PARTS_MOST:
-            raise PlanError(f"{self.id}: at most {PARTS_MOST:,} parts, not {self.parts:,}")
-        _check_columns(self.id, self.by, self.input.schema)
-        _set(self, self.input.schema)
-
-
-@dataclass(frozen=True, slots=True)
-class Sort:
-    """The same rows in the order of `by`; only the first `limit` where no more are wanted."""
-
-    id: str
-    input: Node
-    by: tuple[str, ...]
-    descending: tuple[bool, ...]
-    nulls_first: bool = False
-    limit: int | None = None
-    schema: pa.Schema = field(init=False)
-
-    def __post_init__(self) -> None:
-        _check_columns(self.id, self.by, self.input.schema)
-        for name in self.by:
-            check_sortable(f"{self.id}: {name}", self.input.schema.field(name).type)
-        _set(self, self.input.schema)
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    """Rows of `left` and `right` whose keys are equal."""
-
-    id: str
-    left: Node
-    right: Node
-    how: How
-    keys: JoinKeys
-    suffix: str = "_right"
-    schema: pa.Schema = field(init=False)
-
-    def __post_init__(self) -> None:
-        _check_columns(self.id, self.keys.left, self.left.schema)
-        _check_columns(self.id, self.keys.right, self.right.schema)
-        _set(self, self.spec.schema)
-
-    @property
-    def spec(self) -> JoinSpec:
-        """What is joined with what, and the columns that come of it."""
-        return join_spec(self.id, self.how, self.left.schema, self.right.schema, self.keys, self.suffix)
+        set_schema(
+            self, pa.schema([(name, infer(tree, self.input.schema, self.id)) for name, tree in self.expressions])
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +215,7 @@ class MapBatches:
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
-        _set(self, self.input.schema if self.function.schema is None else self.function.schema)
+        set_schema(self, self.input.schema if self.function.schema is None else self.function.schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +231,7 @@ class Concat:
         for other in self.inputs[1:]:
             if not other.schema.equals(first):
                 raise SchemaMismatch(f"{self.id}: {other.id}", str(first), str(other.schema))
-        _set(self, first)
+        set_schema(self, first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +245,7 @@ class Write:
 
     def __post_init__(self) -> None:
         self.sink.check(self.input.schema)
-        _set(self, pa.schema([("path", pa.string()), ("rows", pa.int64()), ("bytes", pa.int64())]))
+        set_schema(self, pa.schema([("path", pa.string()), ("rows", pa.int64()), ("bytes", pa.int64())]))
 
 
 Node = (

@@ -9,7 +9,7 @@ from brim.errors import PlanError
 from brim.operators.expressions.aggregates import refuse_aggregates
 from brim.operators.expressions.tree import Column
 from brim.pipeline.expr import Expr, tree_of
-from brim.pipeline.nodes import Sort
+from brim.pipeline.materialising import Sort
 
 if TYPE_CHECKING:
     from brim.pipeline.builder import Pipeline

@@ -17,22 +17,18 @@ from dataclasses import replace
 import pyarrow as pa
 
 from brim.operators.expressions.tree import Column, columns_of
+from brim.pipeline.materialising import Distinct, GroupBy, Join, Repartition, Sort
 from brim.pipeline.nodes import (
     Aggregate,
     ApplyStep,
     Concat,
-    Distinct,
     Explode,
     Filter,
-    GroupBy,
-    Join,
     MapBatches,
     NamedTrees,
     Node,
     Project,
-    Repartition,
     Scan,
-    Sort,
     Unpivot,
     Write,
 )

@@ -18,20 +18,8 @@ from dataclasses import replace
 
 from brim.operators.expressions.tree import Call, Column, Tree, columns_of
 from brim.operators.expressions.tree import transform as transform_tree
-from brim.pipeline.nodes import (
-    ApplyStep,
-    Concat,
-    Distinct,
-    Explode,
-    Filter,
-    IntoBatches,
-    Node,
-    Project,
-    Repartition,
-    Scan,
-    Sort,
-    transform,
-)
+from brim.pipeline.materialising import Distinct, Repartition, Sort
+from brim.pipeline.nodes import ApplyStep, Concat, Explode, Filter, IntoBatches, Node, Project, Scan, transform
 
 
 def push_down_filters(node: Node) -> Node:

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from brim.pipeline.nodes import ApplyStep, Limit, Node, Project, Scan, Sort, inputs_of, with_inputs
+from brim.pipeline.materialising import Sort
+from brim.pipeline.nodes import ApplyStep, Limit, Node, Project, Scan, inputs_of, with_inputs
 
 
 def push_down_limits(node: Node) -> Node:
