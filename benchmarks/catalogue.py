@@ -1,4 +1,4 @@
-"""Every workload, by name. W7 to W9 (group, sort, join) come with the operators that do them."""
+"""Every workload, by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from benchmarks.workloads import (
     w03_small_bodies,
     w04_worker_transport,
     w05_explode,
+    w05_words,
     w06_gunzip,
+    w07_group,
+    w08_sort,
+    w09_join,
     w10_scan,
     w11_slow_consumer,
     w12_embeddings,
@@ -21,7 +25,11 @@ WORKLOADS: tuple[Workload, ...] = (
     w03_small_bodies.WORKLOAD,
     w04_worker_transport.WORKLOAD,
     w05_explode.WORKLOAD,
+    w05_words.WORKLOAD,
     w06_gunzip.WORKLOAD,
+    w07_group.WORKLOAD,
+    w08_sort.WORKLOAD,
+    w09_join.WORKLOAD,
     w10_scan.WORKLOAD,
     w11_slow_consumer.WORKLOAD,
     w12_embeddings.WORKLOAD,

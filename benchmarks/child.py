@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from benchmarks.catalogue import workload_named
+from benchmarks.peers import prepare
 from benchmarks.workload import Job
 
 
@@ -35,6 +36,7 @@ def main(descriptor: int, workload: str, engine: str, fields: dict[str, str]) ->
             stream.readline()
 
         run = workload_named(workload).engines[engine]
+        prepare(engine, fields.get("limit", ""), fields.get("spill", ""))
         version = load(engine)
         say(ready=version)
         stream.readline()

@@ -62,5 +62,6 @@ def _key(entry: Entry) -> tuple[str, str]:
     return entry["workload"], entry.get("memory", "")
 
 
-def _order(entry: Entry) -> tuple[int, str]:
-    return int(entry["workload"][1:]), entry.get("memory", "")
+def _order(entry: Entry) -> tuple[int, str, str]:
+    number, _, variant = entry["workload"][1:].partition("-")
+    return int(number), variant, entry.get("memory", "")

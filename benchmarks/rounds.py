@@ -49,6 +49,8 @@ class Plan:
     once: tuple[str, ...] = ()
     """Engines that run in the first round alone."""
     timeout_s: float = 600.0
+    limit: str = ""
+    """The memory limit that peers are given, see `peers`."""
 
 
 @dataclass(slots=True)
@@ -74,6 +76,10 @@ class Run:
     """What brim had grown by when its pipeline was declared, before its engine opened: part of `peak_growth`."""
     said_growth: int = 0
     """brim's own figure, `report.peak_process_bytes`: the growth since its engine opened."""
+    spilled: int = 0
+    """Bytes that brim wrote into its spill folder."""
+    left: int = 0
+    """Files in the spill folder when the process had ended."""
     needed: int | None = None
     """The bytes that a refusal names."""
     kills: int = 0
@@ -96,8 +102,15 @@ def runs(plan: Plan) -> Iterator[Run]:
                 if number and engine in plan.once:
                     continue
                 with TemporaryDirectory(dir=scratch) as folder:
-                    job = Job(str(plan.data), str(urls), f"{folder}/out", plan.memory, mark=lambda _: None)
+                    job = _job(plan, urls, Path(folder))
                     yield _run(plan, job, Run(plan.workload.name, engine, number + 1, plan.memory), Path(folder))
+
+
+def _job(plan: Plan, urls: Path, folder: Path) -> Job:
+    spill = folder / "spill"
+    spill.mkdir()
+    out = f"{folder}/out"
+    return Job(str(plan.data), str(urls), out, plan.memory, lambda _: None, spill=str(spill), limit=plan.limit)
 
 
 def bare_bytes(workload: Workload, engine: str, python: str = sys.executable) -> int:
@@ -128,7 +141,7 @@ def _started(command: list[str], line: socket.socket, **streams: Any) -> subproc
 
 
 def _run(plan: Plan, job: Job, run: Run, folder: Path) -> Run:
-    fields = {name: getattr(job, name) for name in ("data", "urls", "out", "memory")}
+    fields = {name: getattr(job, name) for name in ("data", "urls", "out", "memory", "spill", "limit")}
     ours, theirs = socket.socketpair()
     command = _command(plan.pythons.get(run.engine, sys.executable), theirs, run.workload, run.engine, fields)
     limits = memory_cgroup(plan.cgroup_bytes) if plan.cgroup_bytes else nullcontext()
@@ -159,6 +172,7 @@ def _run(plan: Plan, job: Job, run: Run, folder: Path) -> Run:
         if run.status == "killed" and not run.error:
             log.seek(0)
             run.error = "\n".join(log.read().decode(errors="replace").splitlines()[-ERROR_LINES:])
+    run.left = sum(path.is_file() for path in Path(job.spill).rglob("*"))
     if run.status == "ok":
         _check(plan.workload, run, job)
     return run
@@ -207,6 +221,7 @@ def _take(said: dict[str, Any], run: Run) -> None:
     run.open_growth = run.marks.pop(OPEN, 0)
     run.report = run.answer.pop("report", {})
     run.said_growth = run.report.get("peak_process_bytes", 0)
+    run.spilled = run.report.get("spilled_bytes", 0)
 
 
 def _check(workload: Workload, run: Run, job: Job) -> None:

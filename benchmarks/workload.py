@@ -34,6 +34,10 @@ class Job:
     """The budget: brim's `memory=`; the others have none that bounds the process."""
     mark: Callable[[str], None]
     """Ask for the growth of the tree at this moment, to be noted under a name."""
+    spill: str = ""
+    """An empty folder for what does not fit in memory."""
+    limit: str = ""
+    """A memory limit as ``300MB`` for peers that take one (see `peers`), empty where they run as they come."""
 
 
 @dataclass(frozen=True, slots=True)
