@@ -72,10 +72,18 @@ def _special(draw, rows):
         draw(st.lists(st.one_of(st.none(), st.floats(-9, 9)), min_size=rows, max_size=rows)), pa.float64()
     )
     words = pa.array([f"word {number}" for number in range(rows)])
-    choice = draw(st.sampled_from(["celsius", "tensor", "sparse", "dense", "runs"]))
+    degrees, nulls = (
+        pa.ExtensionArray.from_storage(Celsius(), numbers),
+        pa.array([x % 3 == 2 for x in range(rows)], pa.bool_()),
+    )
+    choice = draw(st.sampled_from(["celsius", "celsius inside", "celsius pairs", "tensor", "sparse", "dense", "runs"]))
     match choice:
         case "celsius":
-            return pa.ExtensionArray.from_storage(Celsius(), numbers)
+            return degrees
+        case "celsius inside":
+            return pa.StructArray.from_arrays([degrees, words], names=["c", "w"], mask=nulls)
+        case "celsius pairs":
+            return pa.FixedSizeListArray.from_arrays(pa.concat_arrays([degrees, degrees]), 2, mask=nulls)
         case "tensor":
             kind = pa.fixed_shape_tensor(pa.int16(), [2, 2])
             values = pa.array(range(4 * rows), pa.int16())

@@ -29,8 +29,6 @@ def compact(batch: pa.RecordBatch) -> pa.RecordBatch:
 
     All of it is copied where Arrow would write twice as much as is shown.
     """
-    if not batch.num_rows:
-        return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in batch.schema.types], schema=batch.schema)
     if any(drags(field.type) for field in batch.schema):
         arrays = [compact_array(array) for array in batch]
         batch = pa.RecordBatch.from_arrays(arrays, schema=batch.schema)

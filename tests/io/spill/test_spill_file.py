@@ -252,6 +252,16 @@ def test_blocks_that_do_not_shrink_are_written_as_they_are(space):
     assert sizes[16] < 0.5 * calm.nbytes, "then it is tried again"
 
 
+def test_a_block_takes_no_more_than_what_its_slice_shows(space):
+    words = pa.array([f"a word that is long enough {number}" for number in range(20_000)])
+    batch = pa.record_batch({"plain": words, "dictionary": words.dictionary_encode()})
+    file = space.open("sort", batch.schema)
+    block = file.write(batch.slice(10_000, 10))
+    assert block.disk_bytes == 4 * KIB
+    assert block.memory_bytes < 4 * KIB
+    assert file.read(block).to_pylist() == batch.slice(10_000, 10).to_pylist()
+
+
 def test_writing_and_reading_hold_what_they_say(space):
     """Arrow's own counters: a plain block is written from where it lies, a read takes one buffer."""
     noise = pa.record_batch({"x": np.random.default_rng(0).integers(0, 2**62, MIB)})
