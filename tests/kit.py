@@ -93,6 +93,8 @@ class FakeMemory:
     row_limit: int = 64 * MIB
     lent: int = 0
     peak: int = 0
+    state_limit: int = 64 * MIB
+    held: int = 0
     repaid: anyio.Event = field(default_factory=anyio.Event)
 
     def try_ahead(self, size: int) -> FakeLoan | None:
@@ -115,10 +117,41 @@ class FakeMemory:
     def try_work(self, size: int) -> FakeLoan | None:
         return self._lend(min(size, self.work_limit))
 
+    def holding(self) -> FakeHolding:
+        return FakeHolding(self)
+
     def _lend(self, size: int) -> FakeLoan:
         self.lent += size
         self.peak = max(self.peak, self.lent)
         return FakeLoan(self, size)
+
+
+@dataclass
+class FakeHolding:
+    """State, up to `state_limit` of its memory; nobody asks for it unless a test calls `ask`."""
+
+    memory: FakeMemory
+    size: int = 0
+    _asked: anyio.Event = field(default_factory=anyio.Event)
+
+    def grow(self, size: int) -> bool:
+        if self._asked.is_set() or self.memory.held + size > self.memory.state_limit:
+            return False
+        self.size += size
+        self.memory.held += size
+        return True
+
+    def let_go(self) -> None:
+        self.memory.held -= self.size
+        self.size = 0
+        if self._asked.is_set():
+            self._asked = anyio.Event()
+
+    async def asked(self) -> None:
+        await self._asked.wait()
+
+    def ask(self) -> None:
+        self._asked.set()
 
 
 @dataclass
