@@ -1,4 +1,4 @@
-"""``python -m benchmarks speed w1``: brim and its peers, measured; speed, survive, sweep, cost, transport, page."""
+"""``python -m benchmarks speed w1``: brim and its peers, measured; speed, survive, materialise and others."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import os
 
 from rich.console import Console
 
-from benchmarks import cost, page, speed, survive, sweep, transport
+from benchmarks import cost, large, materialise, page, speed, survive, sweep, transport
 from benchmarks.results import machine
 
 COMMANDS = {
     "speed": speed,
     "survive": survive,
+    "materialise": materialise,
+    "large": large,
     "sweep": sweep,
     "cost": cost,
     "transport": transport,

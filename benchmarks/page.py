@@ -8,12 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import cost, survive, sweep, table, transport
+from benchmarks import cost, large, materialise, survive, sweep, table, transport
 from benchmarks.catalogue import workload_named
 from benchmarks.results import FOLDER, Entry, load
 from benchmarks.rounds import Run
 
-KINDS = ("survive", "speed", "transport", "sweep", "cost")
+KINDS = ("survive", "materialise", "large", "speed", "transport", "sweep", "cost")
 """The files of results."""
 DOCS = Path(__file__).parents[1] / "docs" / "reference"
 HEAD = """# Benchmarks
@@ -31,6 +31,20 @@ Each run in a memory cgroup of `memory` + what the bare process weighs after its
 engine opens (for peers: after the imports); *by the report* is the worst `report.peak_process_bytes`, *differs* how far
 the two are apart in one run.
 The peers have cgroups by the same rule, from their own bare weight.
+"""
+MATERIALISE = """
+## Group, sort, join
+
+In memory cgroups, in turn, each run a process of its own. *Its limit* is brim's `memory`, the `memory_limit` of DuckDB
+(with two threads and a folder to spill into), and the budget beyond which Polars' streaming engine spills; Daft runs
+without a cgroup and without a limit. Each writes one Parquet file with Snappy, Daft several.
+*Times brim* is an engine's median over brim's in the same cgroup (Daft's: over brim's in the smallest), *aim* what that
+was to be. *Killed* is by the kernel. Growth is read from outside as above, within `memory` also by brim's report.
+"""
+LARGE = """
+## Twenty times the budget
+
+brim alone, once. *GB* is what the rows weigh in memory, *files left* what is in the spill folder afterwards.
 """
 SPEED = """
 ## Speed
@@ -79,7 +93,15 @@ def main(options: argparse.Namespace, console: Console) -> None:
 
 def text_of(found: dict[str, list[Entry]]) -> str:
     """The page, with those sections that have results."""
-    sections = {"survive": _survival, "speed": _speed, "transport": _transport, "sweep": _sweep, "cost": _cost}
+    sections = {
+        "survive": _survival,
+        "materialise": _materialise,
+        "large": _large,
+        "speed": _speed,
+        "transport": _transport,
+        "sweep": _sweep,
+        "cost": _cost,
+    }
     parts = [section(found[name]) for name, section in sections.items() if found.get(name)]
     return HEAD + "".join(parts)
 
@@ -97,6 +119,20 @@ def _plot(found: dict[str, list[Entry]], folder: Path) -> None:
 def _survival(entries: Sequence[Entry]) -> str:
     lines = [survive.line(entry, engine) for entry in entries for engine in entry["engines"]]
     return SURVIVAL + _made(entries) + markdown_table(survive.HEADS, lines)
+
+
+def _materialise(entries: Sequence[Entry]) -> str:
+    lines = [line for entry in entries for line in materialise.lines(entry)]
+    titles = "".join(f"- {entry['workload'].upper()}: {_scaled(entry)}\n" for entry in entries)
+    return MATERIALISE + _made(entries) + "\n" + titles + markdown_table(materialise.HEADS, lines)
+
+
+def _large(entries: Sequence[Entry]) -> str:
+    return LARGE + _made(entries) + markdown_table(large.HEADS, map(large.line, entries))
+
+
+def _scaled(entry: Entry) -> str:
+    return str(entry["title"]) + ("" if entry["scale"] == 1.0 else f"; at {entry['scale']:g} of the full size")
 
 
 def _speed(entries: Sequence[Entry]) -> str:
