@@ -118,7 +118,7 @@ def _dictionary_words(column: pa.Array) -> Words:
     """Each value of the dictionary is hashed once; a null index is a null value."""
     indices = column.indices
     if len(column.dictionary) > len(indices):
-        return _words(column.dictionary.take(indices))
+        return _words(plain(column.dictionary).take(indices))
     words = np.append(_words(column.dictionary), _NULL)
     places = fixed_values(indices).astype(np.int64)
     valid = valid_rows(indices)

@@ -105,7 +105,7 @@ def _fixed_words(column: pa.Array) -> Words:
 def _dictionary_numbers(column: pa.Array) -> Numbers:
     indices = column.indices
     if len(column.dictionary) > len(indices):
-        return numbers(column.dictionary.take(indices))
+        return numbers(plain(column.dictionary).take(indices))
     valid = valid_rows(indices)
     if valid is not None and not valid.any():
         return Numbers(np.zeros(len(indices), np.uint64), 1, valid)

@@ -49,7 +49,7 @@ def plain(column: pa.Array) -> pa.Array:
 def decoded(column: pa.Array) -> pa.Array:
     """`plain`, and without a dictionary at the top."""
     column = plain(column)
-    return decoded(column.dictionary.take(column.indices)) if types.is_dictionary(column.type) else column
+    return decoded(plain(column.dictionary).take(column.indices)) if types.is_dictionary(column.type) else column
 
 
 def _in_order(column: pa.Array) -> pa.Array:
@@ -166,8 +166,8 @@ def is_lists(kind: pa.DataType) -> bool:
 def list_bounds(column: pa.Array) -> Places:
     """Where each list begins in `column.values`, and the end of the last."""
     if types.is_fixed_size_list(column.type):
-        size = column.type.list_size
-        return np.arange(column.offset, column.offset + len(column) + 1, dtype=np.int64) * size
+        rows = np.arange(column.offset, column.offset + len(column) + 1, dtype=np.int64)
+        return rows * np.int64(column.type.list_size)
     return offsets(column)
 
 

@@ -74,7 +74,9 @@ SCALARS = {
     pa.binary(0): [b""],
     pa.null(): [],
 }
-CODED = {pa.dictionary(pa.int8(), kind): SCALARS[kind] for kind in (pa.string(), pa.float64(), pa.int64())}
+CODED = {
+    pa.dictionary(pa.int8(), kind): SCALARS[kind] for kind in (pa.string(), pa.float64(), pa.int64(), pa.string_view())
+}
 SHORT = [0.0, -0.0, NAN, -NAN, None, 1.5]
 TENSOR = pa.fixed_shape_tensor(pa.float32(), [2])
 NESTED = {
@@ -105,7 +107,15 @@ def column(kind, values):
         return pa.ExtensionArray.from_storage(kind, pa.array(values, kind.storage_type))
     if pa.types.is_run_end_encoded(kind):
         return pa.compute.run_end_encode(pa.array(values, kind.value_type), run_end_type=kind.run_end_type)
+    if pa.types.is_dictionary(kind):
+        return coded(kind, values)
     return pa.array(values, kind)
+
+
+def coded(kind, values):
+    """A dictionary array whose dictionary has values twice, and null, so that a null is there in two ways."""
+    places = [None if value is None and row % 2 else row + 1 for row, value in enumerate(values)]
+    return pa.DictionaryArray.from_arrays(pa.array(places, kind.index_type), pa.array([None, *values], kind.value_type))
 
 
 @st.composite

@@ -136,7 +136,7 @@ def test_a_union_is_no_key():
     union = pa.UnionArray.from_sparse(pa.array([0, 1], pa.int8()), [pa.array([1, 2]), pa.array(["a", "b"])])
     with pytest.raises(PlanError, match="union"):
         hash_rows([union])
-    with pytest.raises(PlanError, match="'u'.*union"):
+    with pytest.raises(PlanError, match=r"'u'.*union"):
         check_key("u", pa.list_(union.type))
     for kind in ALL:
         check_key("k", kind)
