@@ -7,12 +7,7 @@ from pyarrow import compute as pc
 from pyarrow import types
 
 from brim.arrow_pool import arrow_pool
-from brim.operators.groups.grouping import Array, Mask
-
-
-def valid_rows(values: pa.Array) -> Mask | None:
-    """Which values are not null, or None where all are."""
-    return values.is_valid().to_numpy(zero_copy_only=False) if values.null_count else None
+from brim.operators.groups.grouping import Array
 
 
 def taken(values: pa.Array, rows: Array) -> pa.Array:

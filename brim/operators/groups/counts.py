@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from brim.operators.groups.columns import valid_rows
 from brim.operators.groups.grouping import Grouping
+from brim.operators.keys.views import valid_rows
 
 _INT64 = pa.int64()
 

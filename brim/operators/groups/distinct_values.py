@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from brim.operators.groups.columns import taken, valid_rows
+from brim.operators.groups.columns import taken
 from brim.operators.groups.grouping import Array, Grouping, ends_of
 from brim.operators.groups.lists import lists_of
 from brim.operators.groups.radix_order import radix_order
 from brim.operators.keys.codes import encode
+from brim.operators.keys.views import valid_rows
 
 _INT64 = pa.int64()
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from brim.operators.groups.columns import taken, valid_rows
+from brim.operators.groups.columns import taken
 from brim.operators.groups.grouping import Array, Grouping
+from brim.operators.keys.views import valid_rows
 
 
 @dataclass(frozen=True, slots=True)

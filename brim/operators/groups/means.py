@@ -10,9 +10,10 @@ import pyarrow as pa
 from pyarrow import types
 
 from brim.operators.expressions.function import to_numpy
-from brim.operators.groups.columns import from_integers, valid_rows
+from brim.operators.groups.columns import from_integers
 from brim.operators.groups.grouping import Grouping
 from brim.operators.groups.sums import GroupedSum
+from brim.operators.keys.views import valid_rows
 
 _WORD_BITS = 64
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 from pyarrow import compute as pc
 
 from brim.operators.expressions.function import to_numpy
-from brim.operators.groups.columns import valid_rows
 from brim.operators.groups.grouping import Array, Grouping
+from brim.operators.keys.views import valid_rows
 
 _INT64, _FLOAT64 = pa.int64(), pa.float64()
 

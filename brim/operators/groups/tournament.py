@@ -10,9 +10,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import types
 
-from brim.operators.groups.columns import valid_rows
 from brim.operators.groups.grouping import Array, Grouping
-from brim.operators.keys.views import ByteWords, octets, wide_values
+from brim.operators.keys.views import ByteWords, octets, valid_rows, wide_values
 
 _WORD_BYTES = 8
 _SIGN = np.uint64(1 << 63)

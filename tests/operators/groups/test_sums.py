@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brim.operators.expressions.tree import Aggregate
@@ -36,6 +36,7 @@ def total(name, values, kind, parts=1):
     return result.as_py()
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(-(2**63), 2**63 - 1), st.integers(-(2**20), 2**20)), max_size=30)
 )
@@ -48,6 +49,7 @@ def test_sums_in_two_parts_are_those_of_python(rows):
         assert made == sum(a + (b << 64) for code, a, b in zip(codes, low, high, strict=True) if code == group)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(2**64 - 9, 2**64 - 1), min_size=1, max_size=9))
 def test_unsigned_sums_too(values):
     low, high = exact_totals(groups_of(ONE[: len(values)]), np.array(values, np.uint64))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brim.operators.groups.grouping import Grouping
@@ -25,6 +25,7 @@ VALUES = {
 @pytest.mark.parametrize("greatest", [False, True])
 @pytest.mark.parametrize("kind", VALUES, ids=str)
 def test_the_winner_is_the_first_row_with_the_best_value(kind, greatest):
+    @settings(deadline=None)
     @given(st.lists(st.tuples(st.integers(0, 3), st.none() | VALUES[kind]), min_size=1, max_size=30))
     def law(rows):
         groups = Grouping(encode([pa.array([key for key, _ in rows])]))
