@@ -113,7 +113,10 @@ def test_indices_below_nulls_may_be_of_nothing():
 def test_a_dictionary_that_is_used_and_bytes_that_are_shared_stay_as_they_are():
     used = pa.array(["a", "b", None, "a"]).dictionary_encode()
     batch = pa.record_batch({"x": used})
-    assert compact(batch)["x"].dictionary.equals(used.dictionary)
+    made = compact(batch)["x"].dictionary
+    assert [buffer and buffer.address for buffer in made.buffers()] == [
+        buffer and buffer.address for buffer in used.dictionary.buffers()
+    ]
     shared = pa.array(["x" * 10_000], pa.large_string()).cast(pa.string_view())
     views = np.frombuffer(shared.buffers()[1], np.int32)
     many = pa.Array.from_buffers(
