@@ -32,6 +32,7 @@ from brim.sizes import cut
 
 ORDER_BYTES = 32  # a row: its words, its place, and both once more while they are sorted
 WINDOW_BATCHES = 8
+FILL = 0.9  # of a piece is aimed at: one that is cut is kept alive by each of its parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,10 @@ class SortedPart:
         whole = together(batches[0].schema, batches)
         keys = [whole[name] for name in self.keys.columns]
         order = pa.array(sort_order(keys, self.keys.descending, self.keys.nulls_first))
-        rows = max(1, whole.num_rows * piece_bytes // max(1, whole.nbytes))
+        rows = max(1, int(FILL * whole.num_rows * piece_bytes / max(1, whole.nbytes)))
         for start in range(0, whole.num_rows, rows):
             piece = pc.take(whole, order.slice(start, rows), boundscheck=False, memory_pool=arrow_pool())
-            yield from cut(piece, piece_bytes)
+            yield from cut(piece, 2 * piece_bytes)  # where rows differ much in size
             del piece
 
     def alike(self) -> Kernel:

@@ -27,6 +27,8 @@ class HashPartitioning:
     level: int = 0
 
     def ids(self, batch: pa.RecordBatch) -> Ids:
+        if self.parts == 1:
+            return np.zeros(batch.num_rows, np.uint8)
         hashes = hash_rows([batch[name] for name in self.columns])
         ids = hash_parts(hashes, PART_BITS, self.level)
         return np.asarray(ids >> ids.dtype.type(PART_BITS + 1 - self.parts.bit_length()))
@@ -34,17 +36,19 @@ class HashPartitioning:
 
 @dataclass(frozen=True, slots=True)
 class HashDivider:
-    """Divides by the hash of `columns`."""
+    """Divides by the hash of `columns`; without any, rows are all alike, as those of a cross join are."""
 
     columns: tuple[str, ...]
 
     def first(self, batches: Sequence[pa.RecordBatch], parts: int) -> HashPartitioning:  # noqa: ARG002 - any rows
-        return HashPartitioning(self.columns, rounded(parts))
+        return HashPartitioning(self.columns, rounded(parts) if self.columns else 1)
 
     def finer(self, before: Partitioning, batches: Iterable[pa.RecordBatch], parts: int) -> HashPartitioning | None:
         """By the next bits, as long as there are some and the rows differ in them at all."""
         assert isinstance(before, HashPartitioning)
         seen: int | None = None
+        if not self.columns:
+            return None
         for batch in batches:
             hashes = hash_rows([batch[name] for name in self.columns])
             seen = int(hashes[0]) if seen is None and len(hashes) else seen

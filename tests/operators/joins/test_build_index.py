@@ -1,0 +1,79 @@
+"""The index finds exactly the pairs of rows whose keys are equal."""
+
+from __future__ import annotations
+
+import math
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brim.operators.joins.build_index import BuildIndex
+
+KINDS = {
+    pa.int64(): st.integers(-3, 3),
+    pa.string(): st.sampled_from(["", "a", "ab", "a" * 70]),
+    pa.float64(): st.sampled_from([0.0, -0.0, 1.5, float("nan"), float("inf")]),
+    pa.list_(pa.int8()): st.lists(st.integers(0, 1), max_size=2),
+    pa.struct([("x", pa.int8())]): st.fixed_dictionaries({"x": st.integers(0, 1) | st.none()}),
+}
+
+
+def is_nan(value):
+    return isinstance(value, float) and math.isnan(value)
+
+
+def same(one, other):
+    """Equal as keys: no null is, -0.0 is 0.0, NaN is NaN."""
+    return None not in (one, other) and (one == other or (is_nan(one) and is_nan(other)))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@given(data=st.data(), most=st.integers(1, 7))
+def test_pairs_are_those_whose_keys_are_all_equal(kind, data, most):
+    values = st.lists(KINDS[kind] | st.none(), max_size=12)
+    numbers = st.lists(st.integers(0, 1) | st.none(), min_size=12, max_size=12)
+    build, probe = data.draw(values), data.draw(values)
+    build_numbers, probe_numbers = data.draw(numbers)[: len(build)], data.draw(numbers)[: len(probe)]
+    index = BuildIndex.of([pa.array(build, kind), pa.array(build_numbers, pa.int8())], len(build))
+    keys = [pa.array(probe, kind), pa.array(probe_numbers, pa.int8())]
+    found = []
+    for mine, theirs in index.pairs(keys, len(probe), most):
+        assert len(mine) == len(theirs) <= most
+        found += zip(mine.tolist(), theirs.tolist(), strict=True)
+    wanted = [
+        (i, k)
+        for i, one in enumerate(probe)
+        for k, other in enumerate(build)
+        if same(one, other) and same(probe_numbers[i], build_numbers[k])
+    ]
+    assert sorted(found) == sorted(wanted)
+
+
+@given(build=st.lists(st.integers(0, 5) | st.none(), max_size=20), probe=st.lists(st.integers(0, 5) | st.none()))
+def test_a_single_integer_key_is_compared_by_its_hash_alone(build, probe):
+    index = BuildIndex.of([pa.array(build, pa.int64())], len(build))
+    assert index.exact or None in build
+    found = [
+        pair
+        for mine, theirs in index.pairs([pa.array(probe, pa.int64())], len(probe), 1000)
+        for pair in zip(mine.tolist(), theirs.tolist(), strict=True)
+    ]
+    assert sorted(found) == [(i, k) for i, one in enumerate(probe) for k, other in enumerate(build) if same(one, other)]
+
+
+def test_without_keys_every_row_meets_every_other():
+    index = BuildIndex.of([], 3)
+    pairs = [
+        pair for mine, theirs in index.pairs([], 2, 4) for pair in zip(mine.tolist(), theirs.tolist(), strict=True)
+    ]
+    assert pairs == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+
+
+def test_a_large_index_is_probed_in_the_order_of_the_hashes_and_finds_the_same():
+    rows = 50_000
+    index = BuildIndex.of([pa.array(range(0, 2 * rows, 2))], rows)
+    ((mine, theirs),) = index.pairs([pa.array(range(2 * rows))], 2 * rows, 2 * rows)
+    assert len(mine) == rows
+    assert (mine == 2 * theirs).all()
