@@ -54,7 +54,7 @@ def hash_rows(columns: Sequence[pa.Array]) -> Words:
         PlanError: values of a type cannot be told apart (a union).
     """
     state, *others = [_words(column) for column in columns]
-    _mix(state)
+    mix(state)
     for words in others:
         _fold(state, words)
     return state
@@ -103,7 +103,7 @@ def _value_words(column: pa.Array) -> Words:
             return canonical(numbers)
         return numbers.astype(np.int64 if numbers.dtype.kind == "i" else np.uint64).view(np.uint64)
     if types.is_decimal(kind):
-        return _folded([np.ascontiguousarray(words) for words in wide_values(column).T])
+        return _folded([words.copy() for words in wide_values(column).T])
     if is_lists(kind):
         return _list_words(column)
     if types.is_struct(kind):
@@ -139,7 +139,7 @@ def _some_octets(words: ByteWords, starts: Places, lengths: Places) -> Words:
     """Word by word over all rows at once; rows that have ended drop out, and long ones have their rest summed."""
     state = words.read(starts, lengths)
     state ^= lengths.astype(np.uint64) * _PLACE
-    _mix(state)
+    mix(state)
     part, rows = state, None
     for place in range(8, _SHORT_BYTES, 8):
         longer = np.flatnonzero(lengths > place)
@@ -209,7 +209,7 @@ def _sums(begins: Places, ends: Places, part: Callable[[int, int, Places], Words
 def _folded(parts: Sequence[Words]) -> Words:
     """One hash of several words a row; the first array is used up."""
     state = parts[0]
-    _mix(state)
+    mix(state)
     for words in parts[1:]:
         _fold(state, words)
     return state
@@ -219,11 +219,11 @@ def _fold(state: Words, words: Words) -> None:
     """Let `state` be a hash of itself and of `words`."""
     state *= _FOLD
     state += words
-    _mix(state)
+    mix(state)
 
 
-def _mix(words: Words) -> None:
-    """Mix the bits of each word, in place: a bijection."""
+def mix(words: Words) -> None:
+    """Mix the bits of each word, in place, so that every bit depends on all: a bijection."""
     upper = np.empty(min(len(words), _BLOCK), np.uint64)
     for start in range(0, len(words), _BLOCK):
         part = words[start : start + _BLOCK]

@@ -37,8 +37,11 @@ _MORE = 8
 class KeyWords(Protocol):
     """The words of one key."""
 
+    def has(self, number: int) -> bool:
+        """Whether any row has word `number`; if not, none has a later one."""
+
     def word(self, number: int, rows: Places | None = None) -> Words | None:
-        """Word `number` of `rows`, or of all; None where no row of the column has it, nor a later one."""
+        """Word `number` of `rows`, or of all, in an array that is not to be changed; None where there is none."""
 
 
 def key_words(column: pa.Array, nulls_first: bool, descending: bool = False) -> KeyWords:
@@ -65,10 +68,13 @@ class FixedWords:
 
     words: Sequence[Words]
 
+    def has(self, number: int) -> bool:
+        return number < len(self.words)
+
     def word(self, number: int, rows: Places | None = None) -> Words | None:
-        if number >= len(self.words):
+        if not self.has(number):
             return None
-        return self.words[number] if rows is None else self.words[number][rows]
+        return self.words[number] if rows is None else self.words[number].take(rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +93,11 @@ class OctetWords:
         longest = int(values.lengths.max()) if len(values) else 0
         return cls(values, ByteWords(values.data), longest, valid, null, descending)
 
+    def has(self, number: int) -> bool:
+        return not number or self.longest > STRING_BYTES * number
+
     def word(self, number: int, rows: Places | None = None) -> Words | None:
-        if number and self.longest <= STRING_BYTES * number:
+        if not self.has(number):
             return None
         every = slice(None) if rows is None else rows
         left = self.octets.lengths[every] - STRING_BYTES * number

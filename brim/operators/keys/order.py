@@ -43,7 +43,7 @@ def sort_order(columns: Sequence[pa.Array], descending: Sequence[bool], nulls_fi
     rows = Refinement(len(columns[0]))
     for column, down in zip(columns, descending, strict=True):
         key, number = key_words(column, nulls_first, down), 0
-        while rows.alike and (word := key.word(number, rows.rows)) is not None:
+        while key.has(number) and rows.alike and (word := key.word(number, rows.rows)) is not None:
             if number == _LONG_WORDS:
                 return _by_comparing(columns, descending, nulls_first)
             rows.refine(word)

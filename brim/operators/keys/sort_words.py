@@ -25,10 +25,13 @@ class Refinement:
         self._places: Places | None = None  # all
         self._runs: Words | None = None  # for each place that of its run; all are one run
         self._alike = count
+        self._keys: Any = None  # of the last division, in order, from which the others follow
 
     @property
     def alike(self) -> bool:
         """Whether any rows are alike."""
+        if self._keys is not None:
+            self._keep()
         return self._alike > 1
 
     @property
@@ -53,7 +56,7 @@ class Refinement:
         digits = keys.astype(np.uint8 if self._run_bits() + bits <= _BYTE_BITS else np.uint16)
         places = np.argsort(digits, kind="stable")
         self._arrange(places)
-        self._keep(digits[places])
+        self._keys = digits.take(places)
 
     def _divide(self, words: Words, bits: int) -> tuple[int, Words]:
         """Divide by as many of the upper of `bits` bits as fit in a key; what is left of them, and of the words."""
@@ -70,27 +73,29 @@ class Refinement:
         places = (keys & np.uint64((1 << place_bits) - 1)).view(np.int64)
         keys >>= np.uint64(place_bits)
         self._arrange(places)
-        kept = self._keep(keys)
-        if not rest or not len(kept):
+        self._keys = keys
+        if not rest:
             return 0, words
-        words = words[places[kept]] & np.uint64((1 << rest) - 1)
+        words = words.take(places[self._keep()]) & np.uint64((1 << rest) - 1)
         return rest if self._differ(words) else 0, words
 
     def _differ(self, words: Words) -> bool:
         """Whether words of the rows that are alike differ within a run."""
-        return self._runs is None or bool(((words[1:] != words[:-1]) & (self._runs[1:] == self._runs[:-1])).any())
+        assert self._runs is not None
+        return bool(((words[1:] != words[:-1]) & (self._runs[1:] == self._runs[:-1])).any())
 
     def _run_bits(self) -> int:
-        return 0 if self._runs is None else int(self._runs[-1]).bit_length()
+        return 0 if self._runs is None or not len(self._runs) else int(self._runs[-1]).bit_length()
 
     def _arrange(self, places: Places) -> None:
         if self._places is None:
             self.order = places
         else:
-            self.order[self._places] = self.order[self._places][places]
+            self.order[self._places] = self.order[self._places].take(places)
 
-    def _keep(self, keys: Any) -> Places:
-        """Keep the places whose keys are like a neighbour's; which of all they are."""
+    def _keep(self) -> Places:
+        """Keep the places whose keys are like a neighbour's; which of those before they are."""
+        keys, self._keys = self._keys, None
         same = np.zeros(len(keys) + 1, np.bool_)
         np.equal(keys[1:], keys[:-1], out=same[1:-1])
         kept = np.flatnonzero(same[1:] | same[:-1])
