@@ -30,7 +30,7 @@ from brim.operators.protocol import Inbox, Kernel, Outbox, Stage
 from brim.sizes import cut
 
 WINDOW_BATCHES = 8
-ROW_BYTES = 64
+ROW_BYTES = 96
 """A row that is grouped: its hash or code, its place in the order, and once more while they are sorted."""
 
 

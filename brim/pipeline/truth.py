@@ -187,6 +187,7 @@ class Truth:
         level, now = self._pressure.level, self.clock.now()
         if level >= Level.GIVE_BACK and now - self._gave_back_at >= GIVE_BACK_S and not self._giving_back:
             self._gave_back_at, self._giving_back = now, True
+            self.ledger.ask_back()
             tasks.start_soon(self._give_back)
         if level >= Level.FEWER_WORKERS and now - self._halved_at >= HALVE_S:
             self._halved_at = now

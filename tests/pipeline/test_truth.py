@@ -16,7 +16,7 @@ from virtual_loop import run_virtual
 
 import brim
 from brim.pipeline.allot import pad_bytes
-from brim.pipeline.ledger import Kind, Ledger
+from brim.pipeline.ledger import Holder, Kind, Ledger
 from brim.pipeline.tree_looks import Alarm, TreeBytes
 from brim.pipeline.truth import WORTH_ENDING, Truth
 from brim.sizes import MIB
@@ -186,6 +186,21 @@ def test_from_90_percent_pages_are_given_back_and_from_95_workers_end_each_at_it
         assert "restore" not in [what for _, what in scripted.asked], "it is not sure yet"
         await anyio.sleep(10)
         assert scripted.asked[-1][1] == "restore"
+
+    _watched(main)
+
+
+def test_from_90_percent_operators_are_asked_for_their_state():
+    async def main(scripted, ledger, truth):
+        asked = []
+        holder = Holder(lambda: asked.append("state"))
+        assert ledger.hold(holder, MIB)
+        scripted.growth = 89 * MEMORY // 100
+        await anyio.sleep(1)
+        assert asked == []
+        scripted.growth = 91 * MEMORY // 100
+        await anyio.sleep(1)
+        assert asked == ["state"], "once, until they have let go"
 
     _watched(main)
 
