@@ -55,9 +55,8 @@ def tell(console: Console, run: Run, *, verbose: bool = False) -> None:
     said = f", {run.said_growth / 1e6:,.0f} MB by the report" if run.said_growth else ""
     spilled = f", {run.spilled / 1e6:,.0f} MB spilled" if run.spilled else ""
     left = f", {run.left} files left behind" if run.left else ""
-    console.print(
-        f"  {' '.join(filter(None, (run.workload, run.memory)))} run {run.round} {run.engine}: {what}, {peak}{said}{spilled}{left}"
-    )
+    name = f"{run.workload} {run.memory}".strip()
+    console.print(f"  {name} run {run.round} {run.engine}: {what}, {peak}{said}{spilled}{left}")
     if run.error and run.status != "refused":
         console.print(run.error, markup=False)
     if verbose and run.report:

@@ -9,13 +9,19 @@ import urllib.request
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.catalogue import WORKLOADS, workload_named
 from benchmarks.cgroup import why_not
 from benchmarks.cost import shares
+from benchmarks.data.weights import weight_of
+from benchmarks.materialise import lines
 from benchmarks.metered import Clock
 from benchmarks.page import DOCS, KINDS, text_of
+from benchmarks.parquet_rows import batches_of, files_in
 from benchmarks.process_tree import Sampler
 from benchmarks.results import FOLDER, as_json, load, save
 from benchmarks.rounds import Plan, Run, bare_bytes, runs
@@ -23,6 +29,7 @@ from benchmarks.survive import findings
 from benchmarks.sweep import budgets, monotone, span, step, verdict
 from benchmarks.web_server import NGINX, serving
 from benchmarks.workload import Job
+from benchmarks.workloads.w05_words import found as word_counts
 from brim.sizes import MIB
 
 MB = 1_000_000
@@ -69,6 +76,149 @@ def test_a_wrong_answer_is_seen(tmp_path):
     job = Job(str(workload.make(tmp_path, 0.0001)), "", "", "", print)
     with pytest.raises(AssertionError, match="3 rows, not"):
         workload.check({"rows": 3, "weight": 0.0}, job)
+
+
+def _sorted_rows(rows):
+    return rows.sort_by("v")
+
+
+def _groups(rows):
+    made = rows.group_by("k").aggregate([("v", "sum"), ("v", "count")])
+    return made.rename_columns({"v_sum": "total", "v_count": "n"})
+
+
+def _joined(rows):
+    return rows.append_column("w", pa.array(weight_of(rows["k"].to_numpy())))
+
+
+def _changed(name, change):
+    """The table with another value in row 1 of column `name`."""
+
+    def apply(table):
+        values = table[name].to_pylist()
+        values[1] = change(values[1])
+        return table.set_column(table.schema.get_field_index(name), name, pa.array(values, table[name].type))
+
+    return apply
+
+
+WRONG = [
+    ("w7", _groups, lambda table: table.slice(1), "groups, not"),
+    ("w7", _groups, lambda table: pa.concat_tables([table, table.slice(0, 1)]), "groups, not"),
+    ("w7", _groups, _changed("total", lambda value: value + 1e-3), "another sum"),
+    ("w7", _groups, _changed("n", lambda value: value + 1), "another number of rows"),
+    ("w7", _groups, lambda table: table.select(["k", "n", "total"]), "has columns"),
+    ("w8", _sorted_rows, lambda table: table.sort_by([("v", "descending")]), "is not sorted"),
+    ("w8", _sorted_rows, lambda table: table.slice(1), "Fingerprint"),
+    (
+        "w8",
+        _sorted_rows,
+        lambda table: pa.concat_tables([table.slice(0, 1), table.slice(0, 1), table.slice(2)]),
+        "Fing",
+    ),
+    ("w8", _sorted_rows, _changed("g", lambda value: value + 1), "Fingerprint"),
+    ("w8", _sorted_rows, _changed("s", lambda value: value + "0"), "whose s"),
+    ("w9", _joined, _changed("w", lambda value: value + 1e-3), "another's weight"),
+    ("w9", _joined, lambda table: table.slice(1), "Fingerprint"),
+]
+
+
+@pytest.mark.parametrize(("name", "make", "spoil", "message"), WRONG)
+def test_what_is_written_is_checked_row_by_row(tmp_path, name, make, spoil, message):
+    workload = workload_named(name)
+    job = Job(str(workload.make(tmp_path, 0.00005)), "", str(tmp_path / "out"), "", print)
+    right = make(pa.Table.from_batches(batches_of(files_in(job.data))))
+    Path(job.out).mkdir()
+    pq.write_table(right, f"{job.out}/rows.parquet")
+    workload.check({}, job)
+    pq.write_table(spoil(right), f"{job.out}/rows.parquet")
+    with pytest.raises(AssertionError, match=message):
+        workload.check({}, job)
+
+
+def test_files_of_sorted_rows_must_not_overlap(tmp_path):
+    workload = workload_named("w8")
+    job = Job(str(workload.make(tmp_path, 0.00005)), "", str(tmp_path / "out"), "", print)
+    rows = _sorted_rows(pa.Table.from_batches(batches_of(files_in(job.data))))
+    Path(job.out).mkdir()
+    for name, start, stop in (("b", 0, 400), ("a", 400, len(rows))):  # Daft's names have no order
+        pq.write_table(rows.slice(start, stop - start), f"{job.out}/{name}.parquet")
+    workload.check({}, job)
+    for remainder, name in enumerate("ab"):
+        pq.write_table(rows.take(np.arange(remainder, len(rows), 2)), f"{job.out}/{name}.parquet")
+    with pytest.raises(AssertionError, match="overlap"):
+        workload.check({}, job)
+
+
+def test_counts_of_words_are_told_apart():
+    right = pa.table({"word": ["b", "a"], "n": [1, 2]})
+    assert word_counts(right) == word_counts(right.take([1, 0]))
+    assert word_counts(right)["words"] == 3
+    assert word_counts(right) != word_counts(pa.table({"word": ["b", "a"], "n": [2, 1]}))
+
+
+def test_the_other_side_of_the_join_has_each_key_once(tmp_path):
+    workload = workload_named("w9")
+    orders = workload.make(tmp_path, 0.00005)
+    keys = pq.read_table(next(tmp_path.glob("weights-*/weights.parquet")))["k"].to_numpy()
+    assert sorted(keys) == list(range(250))
+    assert max(batch["k"].to_numpy().max() for batch in batches_of(files_in(orders))) < 250
+
+
+@pytest.mark.slow
+def test_engines_group_sort_join_and_count_words_alike(tmp_path):
+    for workload in map(workload_named, ("w5-words", "w7", "w8", "w9")):
+        data = workload.make(tmp_path, 0.005)
+        for run in runs(Plan(workload, ("brim", "duckdb"), 1, "256MiB", data, limit="300MB")):
+            assert (run.status, run.left) == ("ok", 0), (run.workload, run.engine, run.error)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("command", "extra"), [("materialise", ("--engines", "brim", "--rounds", "1")), ("large", ())])
+def test_commands_for_what_does_not_fit_keep_what_they_found(tmp_path, command, extra):
+    if (reason := why_not()) and command == "materialise":
+        pytest.skip(reason)
+    options = ["w8", "--scale", "0.005", "--cache", tmp_path, "--json", tmp_path / "found", *extra]
+    words = [sys.executable, "-m", "benchmarks", command, *map(str, options)]
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, cwd=Path(__file__).parent.parent)
+    (entry,) = load(tmp_path / "found")
+    done = [run for case in entry["cases"] for run in case["runs"]] if command == "materialise" else [entry["run"]]
+    assert [(run["status"], run["left"]) for run in done] == [("ok", 0)] * (2 if command == "materialise" else 1)
+    assert len(text_of({command: [entry]}).splitlines()) > 10
+
+
+def test_an_engine_is_compared_with_brim_in_the_same_cgroup():
+    def case(engine, cgroup, memory, limit, *seconds, **facts):
+        done = [_run(engine=engine, status="ok", seconds=one, **facts) for one in seconds] or [_run(engine=engine)]
+        return {
+            "engine": engine,
+            "cgroup": cgroup,
+            "memory": memory,
+            "limit": limit,
+            "runs": [as_json(run) for run in done],
+        }
+
+    told = {"spilled": 700 * MB, "peak_growth": 410 * MB, "open_growth": 5 * MB, "said_growth": 398 * MB}
+    entry = {
+        "workload": "w8",
+        "cases": [
+            case("brim", 512 * MB, "384MiB", "", 4.0, 5.0, 6.0, **told),
+            case("duckdb", 512 * MB, "", "300MB", 6.0),
+            case("polars", 512 * MB, "", "300MB"),
+            case("brim", 1000 * MB, "768MiB", "", 3.0, **told),
+            case("duckdb", 1000 * MB, "", "600MB", 6.0),
+            case("daft", None, "", "", 15.0),
+        ],
+    }
+    found = [line[2:8] + line[11:] for line in lines(entry)]
+    assert found == [
+        ("512 MB", "384MiB", "5.00", "4.00 - 6.00", "1.00", "", "no", "700", "3 ok"),
+        ("512 MB", "300MB", "6.00", "6.00 - 6.00", "1.20", ">= 1.3: missed", "-", "-", "1 ok"),
+        ("512 MB", "300MB", "-", "-", "-", "", "-", "-", "1 killed"),
+        ("1,000 MB", "768MiB", "3.00", "3.00 - 3.00", "1.00", "", "yes", "700", "1 ok"),
+        ("1,000 MB", "600MB", "6.00", "6.00 - 6.00", "2.00", ">= 1.3: met", "-", "-", "1 ok"),
+        ("-", "-", "15.00", "15.00 - 15.00", "3.00", ">= 2.5: met", "-", "-", "1 ok"),
+    ]
 
 
 def test_data_of_a_seed_are_made_once(tmp_path):
