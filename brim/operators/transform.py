@@ -29,6 +29,9 @@ from brim.sizes import KIB, MIB, cut, held_bytes, owned
 SMALL_SHARE, SMALL_BYTES = 4, MIB
 """A batch below this part of `batch_bytes`, and below so much, costs more to pass on than to copy."""
 
+AT_ONCE_BYTES = 32 * KIB
+"""Numbers are taken of so much in less time than a thread costs; a call that finishes reads nothing."""
+
 UNCOUNTED_BYTES = 64 * KIB
 """What a call may take without asking: lists of buffers, scalars, the ends of pages."""
 
@@ -62,7 +65,8 @@ class Transform:
         kernel = foreseeing or kernel
         work_limit = max(stage.batch_bytes, stage.memory.work_limit // stage.threads.count)
         small = min(SMALL_BYTES, stage.batch_bytes // SMALL_SHARE) if self.joins else 0
-        bridge = _Bridge(kernel, foreseeing, outbox, stage, Inflation(stage.batch_bytes, work_limit), small)
+        inflation, at_once = Inflation(stage.batch_bytes, work_limit), -1 if self.makes_pieces else AT_ONCE_BYTES
+        bridge = _Bridge(kernel, foreseeing, outbox, stage, inflation, small, at_once)
         window = Ordered(several, bridge.make_first, bridge.send)
         try:
             async with window:
@@ -86,6 +90,7 @@ class _Bridge:
     stage: Stage
     inflation: Inflation
     small_bytes: int
+    at_once_bytes: int = -1  # calls that read no more are made on the loop
     rows: int = 0
 
     def joined(self, batch: pa.RecordBatch, inbox: Inbox) -> pa.RecordBatch:
@@ -186,7 +191,10 @@ class _Bridge:
             await self.outbox.send(await self.stage.threads.run(owned, part))
 
     async def _draw(self, call: _Call) -> None:
-        if call.work_bytes:
+        if call.read_bytes <= self.at_once_bytes:
+            with self.stage.working():
+                call.draw()
+        elif call.work_bytes:
             with await self.stage.memory.work(call.work_bytes):
                 await self.stage.threads.run(call.draw)
         else:
