@@ -37,7 +37,7 @@ HEADS = (
     "peak resident MB",
     "peak growth MB",
     "within memory",
-    "files left",
+    "left on disk",
     "result",
 )
 

@@ -197,5 +197,5 @@ def result(done: Sequence[Run]) -> str:
     counts = {status: sum(run.status == status for run in done) for status in dict.fromkeys(r.status for r in done)}
     left = max((run.left for run in done if run.status == "ok"), default=0)
     return ", ".join(
-        [f"{count} {status}" for status, count in counts.items()] + ([f"{left} files left"] if left else [])
+        [f"{count} {status}" for status, count in counts.items()] + ([f"{left} left on disk"] if left else [])
     )

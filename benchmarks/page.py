@@ -44,7 +44,8 @@ was to be. *Killed* is by the kernel. Growth is read from outside as above, with
 LARGE = """
 ## Twenty times the budget
 
-brim alone, once. *GB* is what the rows weigh in memory, *files left* what is in the spill folder afterwards.
+brim alone, once. *GB* is what the rows weigh in memory, *left on disk* how many files and folders are in the spill
+folder afterwards.
 """
 SPEED = """
 ## Speed

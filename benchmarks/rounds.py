@@ -79,7 +79,7 @@ class Run:
     spilled: int = 0
     """Bytes that brim wrote into its spill folder."""
     left: int = 0
-    """Files in the spill folder when the process had ended."""
+    """Files and folders in the spill folder when the process had ended."""
     needed: int | None = None
     """The bytes that a refusal names."""
     kills: int = 0
@@ -172,7 +172,7 @@ def _run(plan: Plan, job: Job, run: Run, folder: Path) -> Run:
         if run.status == "killed" and not run.error:
             log.seek(0)
             run.error = "\n".join(log.read().decode(errors="replace").splitlines()[-ERROR_LINES:])
-    run.left = sum(path.is_file() for path in Path(job.spill).rglob("*"))
+    run.left = sum(1 for _ in Path(job.spill).rglob("*"))
     if run.status == "ok":
         _check(plan.workload, run, job)
     return run

@@ -54,7 +54,7 @@ def tell(console: Console, run: Run, *, verbose: bool = False) -> None:
     peak = f"resident {run.peak_resident / 1e6:,.0f} MB, growth {run.peak_growth / 1e6:,.0f} MB"
     said = f", {run.said_growth / 1e6:,.0f} MB by the report" if run.said_growth else ""
     spilled = f", {run.spilled / 1e6:,.0f} MB spilled" if run.spilled else ""
-    left = f", {run.left} files left behind" if run.left else ""
+    left = f", {run.left} left in the spill folder" if run.left else ""
     name = f"{run.workload} {run.memory}".strip()
     console.print(f"  {name} run {run.round} {run.engine}: {what}, {peak}{said}{spilled}{left}")
     if run.error and run.status != "refused":
