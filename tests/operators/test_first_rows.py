@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brim.operators.exchange.by_range import SortKeys
@@ -13,6 +13,7 @@ from brim.operators.keys.order import sort_order
 VALUES = st.lists(st.integers(-5, 5) | st.none(), min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(
     lists=st.lists(VALUES, min_size=1, max_size=6),
     limit=st.integers(1, 12),

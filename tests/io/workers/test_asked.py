@@ -1,6 +1,6 @@
 """Asked: refused calls want twice what they were allowed, until calls as large are made."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brim.io.workers.asked import ASKS_MORE, Asked
@@ -8,6 +8,7 @@ from brim.io.workers.asked import ASKS_MORE, Asked
 READS, SIZES = st.integers(1, 1 << 34), st.integers(1, 1 << 34)
 
 
+@settings(deadline=None)
 @given(read=READS, allowed=SIZES, part=st.floats(0.0, 1.0))
 def test_a_part_of_a_refused_call_wants_its_part_of_twice_what_that_was_allowed(read, allowed, part):
     asked = Asked()
@@ -17,6 +18,7 @@ def test_a_part_of_a_refused_call_wants_its_part_of_twice_what_that_was_allowed(
     assert asked.of(smaller) <= ASKS_MORE * allowed * smaller / read + 1
 
 
+@settings(deadline=None)
 @given(refused=st.lists(st.tuples(READS, SIZES), min_size=1, max_size=10))
 def test_who_was_refused_is_never_offered_less_than_twice_that(refused):
     asked = Asked()
@@ -25,6 +27,7 @@ def test_who_was_refused_is_never_offered_less_than_twice_that(refused):
         assert asked.of(read) >= ASKS_MORE * allowed
 
 
+@settings(deadline=None)
 @given(read=READS, allowed=SIZES, made=st.lists(READS, max_size=20))
 def test_it_ends_with_a_call_as_large_and_fades_with_smaller_ones(read, allowed, made):
     asked = Asked()

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brim.operators.exchange.by_hash import LEVELS, PART_BITS, HashDivider, HashPartitioning, rounded
@@ -11,6 +11,7 @@ from brim.operators.exchange.by_hash import LEVELS, PART_BITS, HashDivider, Hash
 ROWS = pa.record_batch({"k": pa.array([*range(20_000), None]), "s": [*map(str, range(20_000)), "x"]})
 
 
+@settings(deadline=None)
 @given(level=st.integers(0, LEVELS - 1), bits=st.integers(0, PART_BITS), start=st.integers(0, 20_000))
 def test_a_row_is_in_the_same_part_whatever_stands_beside_it(level, bits, start):
     partitioning = HashPartitioning(("k", "s"), 1 << bits, level)

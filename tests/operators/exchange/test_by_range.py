@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brim.operators.exchange.by_range import RangeDivider, SortKeys
@@ -15,6 +15,7 @@ TEXTS = st.lists(st.text("ab\0", max_size=20) | st.none(), min_size=1, max_size=
 NUMBERS = st.lists(st.integers(-3, 3) | st.none(), min_size=80, max_size=80)
 
 
+@settings(deadline=None)
 @given(
     texts=TEXTS,
     numbers=NUMBERS,

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brim.operators.exchange.cut import Cut
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 7), max_size=60), st.integers(8, 12))
 def test_rows_are_in_their_parts_in_the_order_in_which_they_came(ids, parts):
     batch = pa.record_batch(

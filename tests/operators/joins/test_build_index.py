@@ -6,7 +6,7 @@ import math
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brim.operators.joins.build_index import BuildIndex
@@ -30,6 +30,7 @@ def same(one, other):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
+@settings(deadline=None)
 @given(data=st.data(), most=st.integers(1, 7))
 def test_pairs_are_those_whose_keys_are_all_equal(kind, data, most):
     values = st.lists(KINDS[kind] | st.none(), max_size=12)
@@ -51,6 +52,7 @@ def test_pairs_are_those_whose_keys_are_all_equal(kind, data, most):
     assert sorted(found) == sorted(wanted)
 
 
+@settings(deadline=None)
 @given(build=st.lists(st.integers(0, 5) | st.none(), max_size=20), probe=st.lists(st.integers(0, 5) | st.none()))
 def test_a_single_integer_key_is_compared_by_its_hash_alone(build, probe):
     index = BuildIndex.of([pa.array(build, pa.int64())], len(build))

@@ -18,7 +18,7 @@ from brim.operators.keys.views import check_key
 
 
 @pytest.mark.parametrize("kind", **kinds(ALL))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data(), size=st.integers(0, 30))
 def test_rows_are_equal_exactly_when_their_hashes_are(kind, data, size):
     values, keys = data.draw(rows_of(kind, size))
@@ -30,7 +30,7 @@ def test_rows_are_equal_exactly_when_their_hashes_are(kind, data, size):
 
 
 @pytest.mark.parametrize("kind", **kinds(ALL))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data(), size=st.integers(1, 20))
 def test_a_hash_depends_on_the_value_alone(kind, data, size):
     values, keys = data.draw(rows_of(kind, size))

@@ -16,6 +16,7 @@ from pyarrow import compute as pc
 
 from brim.errors import PlanError
 from brim.operators.keys.order import check_sortable, sort_order
+from brim.operators.keys.sort_words import word_order
 
 
 def order_key(value):
@@ -89,6 +90,13 @@ def test_many_rows_are_ordered_as_pyarrow_orders_them(name, down):
     way = "descending" if down else "ascending"
     wanted = pc.sort_indices(MANY[name], sort_keys=[("", way)])
     assert (sort_order([MANY[name]], [down], False) == wanted.to_numpy()).all()
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 1000, ROWS])
+@pytest.mark.parametrize("most", [1, 250, 2**16, 2**40, 2**64])
+def test_words_of_any_size_are_ordered_as_numpy_orders_them(rows, most):
+    found = np.random.default_rng(rows).integers(0, most - 1, rows, np.uint64, endpoint=True)
+    assert (word_order(found) == np.argsort(found, kind="stable")).all()
 
 
 @pytest.mark.parametrize(("one", "other"), [("few texts", "doubles"), ("close", "texts"), ("few bits apart", "heavy")])
