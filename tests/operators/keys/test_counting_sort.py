@@ -22,6 +22,14 @@ def test_rows_lie_by_partition_each_in_the_order_of_arrival(ids, parts):
     assert offsets[-1] == len(ids) == len(order)
 
 
+@pytest.mark.parametrize("narrow", [np.uint8, np.uint16])
+def test_many_rows_keep_their_order(narrow):
+    ids = np.random.default_rng(0).integers(0, 7, 20_000).astype(narrow)
+    order, offsets = partition_order(ids, 7)
+    for part in range(7):
+        assert (order[offsets[part] : offsets[part + 1]] == np.flatnonzero(ids == part)).all()
+
+
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1), st.integers(1, 16))
 def test_the_levels_are_the_bits_of_a_hash_from_the_highest_on(numbers, bits):

@@ -63,6 +63,24 @@ def test_words_of_several_columns_are_in_their_order(data, size, nulls_first):
     check(list(columns), down, nulls_first, data.draw(st.integers(0, size)))
 
 
+@pytest.mark.parametrize("down", [False, True])
+@pytest.mark.parametrize("nulls_first", [False, True])
+@pytest.mark.parametrize("kind", [pa.int64(), pa.uint64(), pa.timestamp("us")], ids=str)
+def test_null_is_none_of_the_least_and_the_greatest_integers(kind, down, nulls_first):
+    numbers = pa.uint64() if kind == pa.uint64() else pa.int64()
+    ends = [0, 2**64 - 1] if kind == pa.uint64() else [-(2**63), 2**63 - 1]
+    keys = pa.array([ends[1], None, ends[0], ends[1], None, ends[0]], numbers).view(kind)
+    assert len({tuple(row) for row in sequences([Words([keys], [down], nulls_first)], 6)}) == 3
+    for cut in range(6):
+        check([keys], [down], nulls_first, cut)
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_a_text_that_ends_with_a_word_has_no_other_one_beside_longer_texts_of_another_batch(down):
+    for length in (0, 6, 7, 8, 13, 14, 15):
+        check([pa.array(["x" * length, "x" * length, "x" * 30])], [down], False, 1)
+
+
 words = st.integers(0, 2**64 - 1) | st.integers(0, 50) | st.sampled_from([0, 2**64 - 1, 2**63])
 
 
