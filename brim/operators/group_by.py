@@ -14,14 +14,16 @@ of the keys, and each part is put together by itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import pyarrow as pa
 
 from brim.operators.exchange.by_hash import HashDivider
 from brim.operators.exchange.emit import emit
-from brim.operators.exchange.exchange import open_exchange
+from brim.operators.exchange.exchange import Exchange, open_exchange
 from brim.operators.exchange.sizing import most_parts
 from brim.operators.exchange.together import together
 from brim.operators.groups.group_batch import GroupBatch
@@ -30,6 +32,7 @@ from brim.operators.protocol import Inbox, Kernel, Outbox, Stage
 from brim.sizes import cut
 
 WINDOW_BATCHES = 8
+MERGED_BATCHES = 4  # of states that are held are put together at first
 ROW_BYTES = 96
 """A row that is grouped: its hash or code, its place in the order, and once more while they are sorted."""
 
@@ -39,6 +42,7 @@ class GroupBy:
     """Rows grouped as `group` says."""
 
     group: GroupBatch
+    materialises: ClassVar[bool] = True
 
     def window_bytes(self, batch_bytes: int) -> int:
         return WINDOW_BATCHES * batch_bytes
@@ -49,7 +53,8 @@ class GroupBy:
 
     async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
         (inbox,) = inboxes
-        groups, keys = PartialGroups(self.group), tuple(name for name, _ in self.group.keys)
+        groups, shrinking = PartialGroups(self.group), Shrinking(MERGED_BATCHES * stage.batch_bytes)
+        keys = tuple(name for name, _ in self.group.keys)
         opened = open_exchange(stage, self.group.states_schema, HashDivider(keys), most_parts(stage))
         async with opened as exchange:
             async for batch in inbox:
@@ -59,10 +64,46 @@ class GroupBy:
                 for states in made:
                     await exchange.add(states)
                 made.clear()
+                await self._merge_held(exchange, shrinking)
             for states in groups.rest():
                 await exchange.add(states)
             await exchange.finish()
             await emit(exchange, GroupedPart(self.group), outbox)
+
+    async def _merge_held(self, exchange: Exchange, shrinking: Shrinking) -> None:
+        """Put the groups together that are held, where that makes fewer of them."""
+        if not exchange.is_written and shrinking.is_worth_it(exchange.size):
+            before = exchange.size
+            await exchange.keep(self._merged)
+            shrinking.tried(before, exchange.size)
+
+    def _merged(self, states: list[pa.RecordBatch]) -> pa.RecordBatch:
+        return self.group.merged(together(self.group.states_schema, states))
+
+
+@dataclass(eq=False, slots=True)
+class Shrinking:
+    """Whether it is worth putting groups together: when there is four times what was left of them the last time.
+
+    >>> shrinking = Shrinking(100)
+    >>> shrinking.is_worth_it(100), shrinking.is_worth_it(101)
+    (False, True)
+    >>> shrinking.tried(101, 50)
+    >>> shrinking.is_worth_it(199), shrinking.is_worth_it(201)
+    (False, True)
+    >>> shrinking.tried(201, 190)
+    >>> shrinking.is_worth_it(10**9)
+    False
+    """
+
+    size: float
+
+    def is_worth_it(self, size: int) -> bool:
+        return size > self.size
+
+    def tried(self, before: int, after: int) -> None:
+        """That much was left: where it is more than half, it is not tried again."""
+        self.size = math.inf if 2 * after > before else max(self.size, 4 * after)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +37,7 @@ class Repartition:
     parts: int
     by: tuple[str, ...]
     schema: pa.Schema
+    materialises: ClassVar[bool] = True
 
     def window_bytes(self, batch_bytes: int) -> int:
         return WINDOW_BATCHES * batch_bytes

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pyarrow as pa
 from pyarrow import compute as pc
@@ -42,6 +43,7 @@ class Sort:
     keys: SortKeys
     schema: pa.Schema
     limit: int | None = None
+    materialises: ClassVar[bool] = True
 
     def window_bytes(self, batch_bytes: int) -> int:
         return WINDOW_BATCHES * batch_bytes

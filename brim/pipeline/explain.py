@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from brim.errors import BudgetTooSmall, TooFewDevices
 from brim.limits import Limits
+from brim.operators.materialises import Materialises
+from brim.pipeline.expected_rows import expected_rows
 from brim.pipeline.lower import detail_of
 from brim.pipeline.nodes import Node, inputs_of
 from brim.pipeline.place_workers import pinnings
-from brim.pipeline.plan import Plan
+from brim.pipeline.plan import Plan, Stage
 from brim.pipeline.planner import estimated_base, places_each, plan, worker_count
 from brim.sizes import format_size
 
@@ -41,13 +44,20 @@ def _declared(node: Node) -> list[str]:
 
 
 def _stages(planned: Plan) -> list[str]:
-    lines, used_twice = [], _used_twice(planned.declared)
+    lines, used_twice, rows = [], _used_twice(planned.declared), expected_rows(planned.declared)
     for stage in planned.stages:
         reads = ", ".join(planned.stages[i].id for i in stage.inputs)
         again = "#" in stage.id and stage.id.partition("#")[0].partition(".")[0] in used_twice
         twice = " (computed twice)" if again else ""
-        lines.append(f"{stage.id}{twice}: {stage.detail}" + (f"  ← {reads}" if len(stage.inputs) > 1 else ""))
+        holds = f" ({_held(stage, rows)})" if isinstance(stage.operator, Materialises) else ""
+        lines.append(f"{stage.id}{twice}{holds}: {stage.detail}" + (f"  ← {reads}" if len(stage.inputs) > 1 else ""))
     return lines
+
+
+def _held(stage: Stage, rows: Mapping[str, int | None]) -> str:
+    """What a stage that materialises keeps until its input has ended, and where."""
+    count = rows.get(stage.nodes[0])
+    return f"holds {'all' if count is None else f'{count:,}'} rows, in memory while lent, else on disk"
 
 
 def _used_twice(node: Node) -> set[str]:

@@ -109,3 +109,10 @@ def test_nothing_is_run_and_no_place_is_opened(tmp_path):
     text = brim.from_batches(never, TABLE.schema).write_parquet(tmp_path / "out").explain(memory="128MiB")
     assert str(tmp_path / "out") in text.replace("…", "") or "write_parquet-2" in text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_materialises_is_marked_with_what_it_holds():
+    text = brim.range(1000).sort("id", descending=True).explain(memory="256MiB")
+    assert "sort-2 (holds 1,000 rows, in memory while lent, else on disk): id ↓" in text
+    text = brim.range(1000).filter(col("id") > 3).distinct().explain(memory="256MiB")
+    assert "distinct-3 (holds all rows, in memory while lent, else on disk): id" in text

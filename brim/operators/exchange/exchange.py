@@ -9,7 +9,7 @@ borrows nothing: it needs one batch more than is held, which the floor of the st
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -124,7 +124,7 @@ class Exchange:
             if not fits:
                 await self._write()  # the floor pays for it, so long
 
-    async def keep(self, best: Callable[[Sequence[pa.RecordBatch]], pa.RecordBatch]) -> None:
+    async def keep(self, best: Callable[[list[pa.RecordBatch]], pa.RecordBatch]) -> None:
         """Keep `best` of all rows, which lie in memory as they came; nothing is kept where some are written already."""
         async with self._turn:
             if self.partitioning is not None:

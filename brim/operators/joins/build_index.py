@@ -26,7 +26,7 @@ ROW_BYTES = 56
 
 @dataclass(frozen=True, slots=True)
 class BuildIndex:
-    """`rows[starts[i]:starts[i + 1]]` are the rows whose hash has place `i` in `table`; those with a null key are not."""
+    """`rows[starts[i]:starts[i + 1]]` are the rows whose hash has place `i` in `table`; rows with null keys are not."""
 
     keys: Sequence[pa.Array]
     count: int

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +46,7 @@ class Join:
     left: pa.Schema
     right: pa.Schema
     builds_left: bool = False
+    materialises: ClassVar[bool] = True
 
     def window_bytes(self, batch_bytes: int) -> int:
         return WINDOW_BATCHES * batch_bytes
