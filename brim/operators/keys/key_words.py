@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +32,7 @@ _SIGN_BITS = 63
 _WORD_BITS = 64
 STRING_BYTES = 7  # in a word; the eighth byte tells how many there are
 _MORE = 8
+_BLOCK = 1 << 14
 
 
 class KeyWords(Protocol):
@@ -99,9 +100,15 @@ class OctetWords:
     def word(self, number: int, rows: Places | None = None) -> Words | None:
         if not self.has(number):
             return None
-        every = slice(None) if rows is None else rows
-        left = self.octets.lengths[every] - STRING_BYTES * number
-        words = self.bytes.read(self.octets.starts[every] + STRING_BYTES * number, np.minimum(left, STRING_BYTES))
+        words = np.empty(len(self.octets) if rows is None else len(rows), np.uint64)
+        for start in range(0, len(words), _BLOCK):
+            some = slice(start, start + _BLOCK)
+            words[some] = self._some(number, some if rows is None else rows[some])
+        return words
+
+    def _some(self, number: int, rows: Any) -> Words:
+        left = self.octets.lengths[rows] - STRING_BYTES * number
+        words = self.bytes.read(self.octets.starts[rows] + STRING_BYTES * number, np.minimum(left, STRING_BYTES))
         words.byteswap(inplace=True)
         words |= (np.clip(left, 0, _MORE) + 1).astype(np.uint64)
         if self.descending:
@@ -109,7 +116,7 @@ class OctetWords:
         if number:
             words[left <= 0] = LEAST  # it has ended before
         elif self.valid is not None:
-            words[~self.valid[every]] = self.null
+            words[~self.valid[rows]] = self.null
         return words
 
 

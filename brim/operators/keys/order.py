@@ -38,7 +38,8 @@ def sort_order(columns: Sequence[pa.Array], descending: Sequence[bool], nulls_fi
     """The places of the rows in their order; rows that are equal in all `columns` stay in the order they have.
 
     Numbers go by value, NaN after all of them (first when descending) and -0.0 with 0.0; strings by their bytes; False
-    before True; nulls where `nulls_first` says, whatever the direction.
+    before True; nulls where `nulls_first` says, whatever the direction. It takes up to 50 bytes a row while it sorts by
+    numbers and 100 by strings, the result included.
     """
     rows = Refinement(len(columns[0]))
     for column, down in zip(columns, descending, strict=True):
@@ -47,6 +48,7 @@ def sort_order(columns: Sequence[pa.Array], descending: Sequence[bool], nulls_fi
             if number == _LONG_WORDS:
                 return _by_comparing(columns, descending, nulls_first)
             rows.refine(word)
+            del word
             number += 1
     return rows.order
 

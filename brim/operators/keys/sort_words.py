@@ -15,6 +15,7 @@ _MOST = 2**64 - 1
 _WINDOWS = (256, 1024)
 _SAMPLE_ROWS = 1 << 10
 _LEAST_ROWS = 1 << 14
+_BLOCK = 1 << 14
 
 
 def word_order(words: Words) -> Places:
@@ -30,14 +31,20 @@ def word_order(words: Words) -> Places:
 
 
 class Refinement:
-    """An order of `count` rows in the making: `order`, and which of its places hold rows that are alike so far."""
+    """An order of `count` rows in the making, and which of its places hold rows that are alike so far."""
 
     def __init__(self, count: int) -> None:
-        self.order: Places = np.arange(count)
+        self._count_rows = count
+        self._order: Places | None = None  # as they came
         self._places: Places | None = None  # all
         self._runs: Words | None = None  # for each place that of its run; all are one run
         self._alike = count
         self._keys: Any = None  # of the last division, in order, from which the others follow
+
+    @property
+    def order(self) -> Places:
+        """The rows as they are ordered so far."""
+        return np.arange(self._count_rows) if self._order is None else self._order
 
     @property
     def alike(self) -> bool:
@@ -49,7 +56,7 @@ class Refinement:
     @property
     def rows(self) -> Places | None:
         """The rows that are like others, run by run, each in the order of arrival; None for all."""
-        return None if self._places is None else self.order[self._places]
+        return None if self._places is None else self.order.take(self._places)
 
     def refine(self, words: Words) -> None:
         """Divide the runs by `words`, those of `rows`."""
@@ -101,9 +108,10 @@ class Refinement:
 
     def _arrange(self, places: Places) -> None:
         if self._places is None:
-            self.order = places
+            self._order = places
         else:
-            self.order[self._places] = self.order[self._places].take(places)
+            assert self._order is not None
+            self._order[self._places] = self._order[self._places].take(places)
 
     def _keep(self) -> Places:
         """Keep the places whose keys are like a neighbour's; which of those before they are."""
@@ -171,14 +179,18 @@ def _upper_digits(keys: Words, bits: int) -> Any:
 def _even_digits(keys: Words, bits: int) -> Any:
     """Digits that grow with the keys and are about as frequent: a cell of the upper bits has as many as it has rows."""
     shift = bits - _CELL_BITS
-    cells = (keys >> np.uint64(shift)).view(np.int64)
+    cells = (keys >> np.uint64(shift)).astype(np.uint16)
     ends = np.cumsum(np.bincount(cells, minlength=1 << _CELL_BITS)) * ((1 << _DIGIT_BITS) - 1) // len(keys)
     begins = np.concatenate([[0], ends[:-1]])
-    digits = (keys >> np.uint64(shift - _DIGIT_BITS)) & np.uint64((1 << _DIGIT_BITS) - 1)
-    digits *= (ends - begins).astype(np.uint64).take(cells)
-    digits >>= np.uint64(_DIGIT_BITS)
-    digits += begins.astype(np.uint64).take(cells)
-    return digits.astype(np.uint16)
+    widths, begins = (ends - begins).astype(np.uint64), begins.astype(np.uint64)
+    digits = np.empty(len(keys), np.uint16)
+    for start in range(0, len(keys), _BLOCK):
+        some = slice(start, start + _BLOCK)
+        digit = (keys[some] >> np.uint64(shift - _DIGIT_BITS)) & np.uint64((1 << _DIGIT_BITS) - 1)
+        digit *= widths.take(cells[some])
+        digit >>= np.uint64(_DIGIT_BITS)
+        digits[some] = digit + begins.take(cells[some])
+    return digits
 
 
 def _windowed(keys: Words, window: int) -> Words:

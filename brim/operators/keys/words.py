@@ -34,6 +34,7 @@ FIRST: Place = (0, 0)
 _TABLE_BITS = 12
 _MOST_IN_A_CELL = 3
 _LEAST_ROWS = 1 << 10
+_BLOCK = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +80,22 @@ def range_parts(words: views.Words, cuts: views.Words) -> Ids:
     """
     narrow = np.uint8 if len(cuts) < 1 << 8 else np.uint16
     if len(cuts) and len(words) >= _LEAST_ROWS:
-        least, span = cuts[0], int(cuts[-1]) - int(cuts[0])
-        shift = np.uint64(max(0, span.bit_length() - _TABLE_BITS))
-        in_cells = np.bincount(((cuts - least) >> shift).astype(np.int64))
+        shift = np.uint64(max(0, (int(cuts[-1]) - int(cuts[0])).bit_length() - _TABLE_BITS))
+        in_cells = np.bincount(((cuts - cuts[0]) >> shift).astype(np.int64))
         if in_cells.max() <= _MOST_IN_A_CELL:
-            cells = ((np.clip(words, least, cuts[-1]) - least) >> shift).view(np.int64)
-            ids = (np.cumsum(in_cells) - in_cells).astype(narrow).take(cells)
-            return _compared(ids, words, cuts, int(in_cells.max()))
+            ids = np.empty(len(words), narrow)
+            for start in range(0, len(words), _BLOCK):
+                some = slice(start, start + _BLOCK)
+                ids[some] = _looked_up(words[some], cuts, shift, in_cells)
+            return ids
     return np.searchsorted(cuts, words, side="right").astype(narrow)
 
 
-def _compared(ids: Ids, words: views.Words, cuts: views.Words, most: int) -> Ids:
-    """Count the cuts in the cell of each word that are not above it."""
+def _looked_up(words: views.Words, cuts: views.Words, shift: np.uint64, in_cells: Ids) -> Ids:
+    """The cuts below the cell of each word, and those in it that are not above the word."""
+    cells = ((np.clip(words, cuts[0], cuts[-1]) - cuts[0]) >> shift).view(np.int64)
+    ids = (np.cumsum(in_cells) - in_cells).take(cells)
     following_cuts = np.append(cuts, cuts[-1])
-    for _ in range(most):
+    for _ in range(int(in_cells.max())):
         ids += (words >= following_cuts.take(ids)) & (ids < len(cuts))
     return ids
