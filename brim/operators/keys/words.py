@@ -94,7 +94,7 @@ def range_parts(words: views.Words, cuts: views.Words) -> Ids:
 def _looked_up(words: views.Words, cuts: views.Words, shift: np.uint64, in_cells: Ids) -> Ids:
     """The cuts below the cell of each word, and those in it that are not above the word."""
     cells = ((np.clip(words, cuts[0], cuts[-1]) - cuts[0]) >> shift).view(np.int64)
-    ids = (np.cumsum(in_cells) - in_cells).take(cells)
+    ids: Ids = (np.cumsum(in_cells) - in_cells).take(cells)
     following_cuts = np.append(cuts, cuts[-1])
     for _ in range(int(in_cells.max())):
         ids += (words >= following_cuts.take(ids)) & (ids < len(cuts))
