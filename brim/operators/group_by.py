@@ -48,8 +48,8 @@ class GroupBy:
         return WINDOW_BATCHES * batch_bytes
 
     def floor_bytes(self, batch_bytes: int) -> int:
-        """The batch in hand, its states, states that wait for more, a block that is written, and the window."""
-        return 4 * batch_bytes + self.window_bytes(batch_bytes)
+        """The batch in hand, its states, states that wait, two batches being divided, a block, and the window."""
+        return 6 * batch_bytes + self.window_bytes(batch_bytes)
 
     async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
         (inbox,) = inboxes
@@ -57,16 +57,16 @@ class GroupBy:
         keys = tuple(name for name, _ in self.group.keys)
         opened = open_exchange(stage, self.group.states_schema, HashDivider(keys), most_parts(stage))
         async with opened as exchange:
-            async for batch in inbox:
-                with await stage.memory.work(batch.nbytes + ROW_BYTES * batch.num_rows):
-                    made = await stage.threads.run(groups.take, batch, stage.batch_bytes)
-                del batch
-                for states in made:
-                    await exchange.add(states)
-                made.clear()
-                await self._merge_held(exchange, shrinking)
-            for states in groups.rest():
-                await exchange.add(states)
+            async with exchange.adding() as add:
+                async for batch in inbox:
+                    with await stage.memory.work(batch.nbytes + ROW_BYTES * batch.num_rows):
+                        made = await stage.threads.run(groups.take, batch, stage.batch_bytes)
+                    del batch
+                    while made:
+                        await add(made.pop(0))
+                    await self._merge_held(exchange, shrinking)
+                for states in groups.rest():
+                    await add(states)
             await exchange.finish()
             await emit(exchange, GroupedPart(self.group), outbox)
 

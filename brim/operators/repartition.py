@@ -43,17 +43,15 @@ class Repartition:
         return WINDOW_BATCHES * batch_bytes
 
     def floor_bytes(self, batch_bytes: int) -> int:
-        """The batch in hand, its copy by parts, a block that is written, and the window."""
-        return 3 * batch_bytes + self.window_bytes(batch_bytes)
+        """The batch in hand, two batches being divided, a block that is written, and the window."""
+        return 4 * batch_bytes + self.window_bytes(batch_bytes)
 
     async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
         (inbox,) = inboxes
         given = _Given(self.parts, self.by)
         opened = open_exchange(stage, self.schema, _Undivided(), self.parts, partitioning=given)
         async with opened as exchange:
-            async for batch in inbox:
-                await exchange.add(batch)
-                del batch
+            await exchange.add_all(inbox)
             await emit(exchange, PartAsItIs(), outbox)
 
 

@@ -31,7 +31,7 @@ from brim.operators.keys.order import sort_order
 from brim.operators.protocol import Inbox, Kernel, Outbox, Stage
 from brim.sizes import cut
 
-ORDER_BYTES = 32  # a row: its words, its place, and both once more while they are sorted
+ORDER_BYTES = 100  # a row: its words, its place, and both once more while they are sorted; texts take the most
 WINDOW_BATCHES = 8
 FILL = 0.9  # of a piece is aimed at: one that is cut is kept alive by each of its parts
 
@@ -49,8 +49,8 @@ class Sort:
         return WINDOW_BATCHES * batch_bytes
 
     def floor_bytes(self, batch_bytes: int) -> int:
-        """The batch in hand, its copy by parts, a block that is written, and the window."""
-        return 3 * batch_bytes + self.window_bytes(batch_bytes)
+        """The batch in hand, two batches being divided, a block that is written, and the window."""
+        return 4 * batch_bytes + self.window_bytes(batch_bytes)
 
     async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
         (inbox,) = inboxes
@@ -58,8 +58,7 @@ class Sort:
             return
         async with open_exchange(stage, self.schema, RangeDivider(self.keys), most_parts(stage)) as exchange:
             if self.limit is None:
-                async for batch in inbox:
-                    await exchange.add(batch)
+                await exchange.add_all(inbox)
             else:
                 await _add_first(exchange, inbox, FirstRows(self.keys, self.limit))
             await exchange.finish()

@@ -82,6 +82,13 @@ def test_rows_that_are_all_alike_are_more_than_memory_and_come_as_they_came():
     ]
 
 
+def test_the_rows_that_come_first_say_nothing_of_those_that_come_later():
+    rows = 12_000
+    keys = [7] * (rows // 2) + [1, 9, 7] * (rows // 6)
+    found = sorted_rows(batches_of(keys, [""] * rows, 500), SortKeys(("k", "row"), (False, True)), small_stage())
+    assert found == sorted(range(rows), key=lambda row: (keys[row], -row))
+
+
 def test_only_rows_that_can_be_among_the_first_are_kept():
     rows = 200_000
     keys = random.Random(2).sample(range(rows), rows)

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from brim.operators.exchange.cut import Ids
 from brim.operators.exchange.partitioning import Partitioning
-from brim.operators.keys.words import FIRST, Place, Words, following
+from brim.operators.keys.words import FIRST, Place, Words, following, range_parts
 
 SAMPLED_A_PART = 128
 """Rows of a sample for each part: the largest part is then rarely more than 1.4 times the mean."""
@@ -55,7 +55,7 @@ class RangePartitioning:
         words = self.keys.words(batch, self.place) if self.splitters else None
         if words is None:
             return np.zeros(batch.num_rows, np.uint8)
-        return np.searchsorted(np.array(self.splitters, np.uint64), words, side="right").astype(np.uint8)
+        return range_parts(words, np.array(self.splitters, np.uint64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,9 @@ class RangeDivider:
     keys: SortKeys
 
     def first(self, batches: Sequence[pa.RecordBatch], parts: int) -> RangePartitioning:
-        return self._at(batches, parts, FIRST) or RangePartitioning(self.keys)
+        """By the first word: rows that come later may differ in it, even where all that were seen are alike."""
+        seen = self._seen(batches, parts, FIRST)
+        return RangePartitioning(self.keys, seen.splitters() if parts > 1 and seen.rows else ())
 
     def finer(self, before: Partitioning, batches: Iterable[pa.RecordBatch], parts: int) -> RangePartitioning | None:
         assert isinstance(before, RangePartitioning)
@@ -74,13 +76,17 @@ class RangeDivider:
     def _at(self, batches: Iterable[pa.RecordBatch], parts: int, place: Place) -> RangePartitioning | None:
         """At the first place from `place` on at which the rows differ; `batches` are gone through for each place."""
         while place[0] < len(self.keys.columns):
-            seen = _Seen(parts)
-            for batch in batches:
-                seen.add(self.keys.words(batch, place), batch.num_rows)
+            seen = self._seen(batches, parts, place)
             if seen.differ:
                 return RangePartitioning(self.keys, seen.splitters(), place)
             place = following(place, ended=seen.ended)
         return None
+
+    def _seen(self, batches: Iterable[pa.RecordBatch], parts: int, place: Place) -> _Seen:
+        seen = _Seen(parts)
+        for batch in batches:
+            seen.add(self.keys.words(batch, place), batch.num_rows)
+        return seen
 
 
 class _Seen:
@@ -106,7 +112,7 @@ class _Seen:
         return self.least < self.most
 
     def splitters(self) -> tuple[int, ...]:
-        """At most `parts - 1` and at least one: the quantiles of the sample; a word that fills parts gets its own."""
+        """The quantiles of the sample, one at least; a word that fills parts gets one of its own."""
         words = np.concatenate(self.sample)
         weights = np.concatenate(
             [np.full(len(w), rows / len(w)) for rows, w in zip(self.rows, self.sample, strict=True)]
@@ -116,4 +122,5 @@ class _Seen:
         wanted = shares[-1] * np.arange(1, self.parts) / self.parts
         found, counts = np.unique(words[order][np.searchsorted(shares, wanted)], return_counts=True)
         cuts = {int(word) for word in found} | {int(word) + 1 for word in found[counts > 1]}
-        return tuple(sorted(cut for cut in cuts if self.least < cut <= self.most)) or (self.least + 1,)
+        cuts = {cut for cut in cuts if self.least < cut <= self.most} or {self.least, self.least + 1}
+        return tuple(sorted(cut for cut in cuts if 0 < cut < 1 << 64))

@@ -9,7 +9,7 @@ borrows nothing: it needs one batch more than is held, which the floor of the st
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -20,7 +20,11 @@ from brim.arrow_pool import arrow_pool
 from brim.events import Spilled
 from brim.operators.exchange.cut import Cut
 from brim.operators.exchange.partitioning import Divider, Partitioning
-from brim.operators.protocol import Block, Holding, Loan, SpillFile, Stage
+from brim.operators.ordered import Ordered
+from brim.operators.protocol import Block, Holding, Inbox, Loan, SpillFile, Stage
+
+DIVIDED_AT_ONCE = 2
+"""Batches, each of them twice for a moment: the floor of a stage has room for so many."""
 
 PART_LEAST = 1 << 20
 """Bytes of a part that are not worth dividing further."""
@@ -70,6 +74,15 @@ class Blocks:
 
 
 @dataclass(eq=False, slots=True)
+class _Arriving:
+    """A batch on its way in: first as it came, then divided by `partitioning`."""
+
+    batch: pa.RecordBatch | None
+    partitioning: Partitioning | None = None
+    cut: Cut | None = None
+
+
+@dataclass(eq=False, slots=True)
 class Exchange:
     """Rows of `schema`, divided by `divider` into at most `most_parts`."""
 
@@ -105,20 +118,51 @@ class Exchange:
         held = sum(cut.size * cut.rows(part) // max(1, cut.batch.num_rows) for cut in self.cuts)
         return int(held) + (self.written[part].size if self.written else 0)
 
+    async def add_all(self, inbox: Inbox) -> None:
+        """Add every batch of `inbox`."""
+        async with self.adding() as add:
+            async for batch in inbox:
+                await add(batch)
+                del batch
+
+    @asynccontextmanager
+    async def adding(self) -> AsyncIterator[Callable[[pa.RecordBatch], Awaitable[None]]]:
+        """A function that adds batches one after another: one is divided while the one before is written.
+
+        All have been added when the block is left.
+        """
+        async with Ordered(DIVIDED_AT_ONCE, self._divide, self._put) as window:
+
+            async def add(batch: pa.RecordBatch) -> None:
+                await window.slot()
+                window.add(_Arriving(batch))
+
+            yield add
+
     async def add(self, batch: pa.RecordBatch) -> None:
         """Take the rows of `batch`, which come after all that were taken before."""
-        self.rows += batch.num_rows
-        partitioning = self.partitioning
-        cut = await self.stage.threads.run(_cut, batch, partitioning)
+        arriving = _Arriving(batch)
         del batch
+        await self._divide(arriving)
+        await self._put(arriving)
+
+    async def _divide(self, arriving: _Arriving) -> None:
+        assert arriving.batch is not None
+        batch, arriving.batch = arriving.batch, None
+        arriving.partitioning = self.partitioning
+        arriving.cut = await self.stage.threads.run(_cut, batch, self.partitioning)
+
+    async def _put(self, arriving: _Arriving) -> None:
+        cut, arriving.cut = arriving.cut, None
+        assert cut is not None
         async with self._turn:
             fits = self.holding.grow(cut.size)
             if not fits:
                 await self._write()
                 fits = self.holding.grow(cut.size)
-            if partitioning is not self.partitioning:  # decided meanwhile
+            if arriving.partitioning is not self.partitioning:  # decided meanwhile
                 cut = await self.stage.threads.run(_cut, cut.batch, self.partitioning)
-            self.size += cut.size
+            self.rows, self.size = self.rows + cut.batch.num_rows, self.size + cut.size
             self.cuts.append(cut)
             del cut
             if not fits:
@@ -127,9 +171,10 @@ class Exchange:
     async def keep(self, best: Callable[[list[pa.RecordBatch]], pa.RecordBatch]) -> None:
         """Keep `best` of all rows, which lie in memory as they came; nothing is kept where some are written already."""
         async with self._turn:
-            if self.partitioning is not None:
+            loan = None if self.partitioning is not None else self.stage.memory.try_work(self.size)
+            if loan is None:  # one that is waited for might be waiting for what is held here
                 return
-            with await self.stage.memory.work(self.size):
+            with loan:
                 kept = Cut.whole(await self.stage.threads.run(best, [cut.batch for cut in self.cuts]))
             self.cuts.clear()
             self.holding.let_go()

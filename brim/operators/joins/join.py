@@ -52,8 +52,8 @@ class Join:
         return WINDOW_BATCHES * batch_bytes
 
     def floor_bytes(self, batch_bytes: int) -> int:
-        """The batch in hand, its copy by parts or the rows taken of it, a block or a piece, and the window."""
-        return 3 * batch_bytes + self.window_bytes(batch_bytes)
+        """The batch in hand, two being divided or the rows taken of it, a block or a piece, and the window."""
+        return 4 * batch_bytes + self.window_bytes(batch_bytes)
 
     async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
         sides = (self.left, self.right) if self.builds_left else (self.right, self.left)
@@ -61,9 +61,7 @@ class Join:
         build_keys, probe_keys = keys if self.builds_left else keys[::-1]
         build_box, probe_box = inboxes if self.builds_left else inboxes[::-1]
         async with open_exchange(stage, sides[0], HashDivider(build_keys), most_parts(stage)) as built:
-            async for batch in build_box:
-                await built.add(batch)
-                del batch
+            await built.add_all(build_box)
             taken = await built.take_all(2 * built.size + ROW_BYTES * built.rows)
             if taken is not None:
                 loan, batches = taken
@@ -78,9 +76,7 @@ class Join:
             alike = HashPartitioning(probe_keys, built.partitioning.parts)
             divider = HashDivider(probe_keys)
             async with open_exchange(stage, sides[1], divider, most_parts(stage), partitioning=alike) as probed:
-                async for batch in probe_box:
-                    await probed.add(batch)
-                    del batch
+                await probed.add_all(probe_box)
                 await join_parts(self.spec, built, probed, outbox, builds_left=self.builds_left)
 
 

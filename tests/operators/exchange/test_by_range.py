@@ -62,10 +62,20 @@ def test_parts_of_a_large_input_are_about_equal_and_a_heavy_value_gets_its_own()
     assert sorted(counts)[-2] < 2.5 * 120_000 / 16
 
 
-@pytest.mark.parametrize("rows", [[], [3, 3, 3], [None, None]])
-def test_rows_without_a_difference_are_one_part(rows):
-    divider = RangeDivider(SortKeys(("v",), (False,)))
-    batch = pa.record_batch({"v": pa.array(rows, pa.int64())})
+@pytest.mark.parametrize("rows", [[3, 3, 3], [None, None], [-(2**63)] * 2, [2**63 - 1] * 2])
+@pytest.mark.parametrize("nulls_first", [False, True])
+def test_rows_without_a_difference_are_one_part_and_others_may_come_before_and_after_them(rows, nulls_first):
+    keys = SortKeys(("v", "w"), (False, False), nulls_first)
+    divider = RangeDivider(keys)
+    batch = pa.record_batch({"v": pa.array(rows, pa.int64()), "w": list(range(len(rows)))})
     first = divider.first([batch], 8)
-    assert first.parts == 1
-    assert divider.finer(first, [batch], 8) is None
+    assert len(set(first.ids(batch).tolist())) == 1
+    later = pa.record_batch({"v": pa.array([1, None, 9, 3, -(2**63), 2**63 - 1], pa.int64()), "w": [0] * 6})
+    order = sort_order([later["v"], later["w"]], keys.descending, nulls_first)
+    assert (np.diff(first.ids(later)[order].astype(int)) >= 0).all()
+    alike = pa.record_batch({"v": pa.array(rows, pa.int64()), "w": [5] * len(rows)})
+    assert divider.finer(first, [alike], 8) is None
+
+
+def test_no_rows_are_one_part():
+    assert RangeDivider(SortKeys(("v",), (False,))).first([], 8).parts == 1
