@@ -10,6 +10,8 @@ from .steps import MOST_COLUMNS, MOST_ROWS
 from .tables import ORDER, Col
 
 HOWS = ("inner", "left", "right", "full", "semi", "anti", "cross")
+FILTERS = ("semi", "anti")
+MOST_PAIRS = 100_000
 SIDES = {"inner": "INNER", "left": "LEFT", "right": "RIGHT", "full": "FULL"}
 
 Pairs = tuple[tuple[Col, Col], ...]
@@ -23,7 +25,7 @@ def concatenated(one: Relation, other: Relation) -> Relation | None:
     both = f'SELECT *, 0 AS side FROM "{one.table}" UNION ALL SELECT *, 1 FROM "{other.table}"'
     query = f'SELECT {one.list()}, row_number() OVER (ORDER BY side, "{ORDER}") AS "{ORDER}" FROM ({both})'
     made = one.made(one.pipeline.concat(other.pipeline), query, one.columns, "concat", ordered=ordered)
-    return replace(made, said=(*one.said, *_inset(other), made.said[-1]))
+    return _both(made, one, other)
 
 
 def joined(left: Relation, right: Relation, random: Random) -> Relation | None:
@@ -34,19 +36,27 @@ def joined(left: Relation, right: Relation, random: Random) -> Relation | None:
         return None
     by_name = bool(pairs) and all(mine.name == theirs.name for mine, theirs in pairs)
     options = _options(pairs, by_name=by_name and random.random() < 0.8)
-    if how not in ("semi", "anti"):
-        if len(left.columns) + len(right.columns) > MOST_COLUMNS or _count(left, right, pairs) > MOST_ROWS:
+    if how not in FILTERS and (
+        len(left.columns) + len(right.columns) > MOST_COLUMNS
+        or _count(left, right, pairs) > MOST_ROWS // max(left.longest(), right.longest())
+    ):
+        if not pairs:
             return None
-        if (suffix := _suffix(left, right, pairs)) != "_right":
-            options["suffix"] = suffix
+        how = random.choice(FILTERS)
+    if how in FILTERS and _count(left, right, pairs) > MOST_PAIRS:
+        return None
+    if how not in FILTERS and (suffix := _suffix(left, right, pairs)) != "_right":
+        options["suffix"] = suffix
     pipeline = left.pipeline.join(right.pipeline, how=how, **options)
     query, columns = _query(left, right, how, pairs, options.get("suffix", "_right"))
     made = left.made(pipeline, query, columns, f"{how} join {options}", ordered=False)
-    return replace(made, said=(*left.said, *_inset(right), made.said[-1]))
+    return _both(made, left, right)
 
 
-def _inset(relation: Relation) -> tuple[str, ...]:
-    return tuple(f"    {line}" for line in relation.said)
+def _both(made: Relation, one: Relation, other: Relation) -> Relation:
+    """`made`, which says and weighs what both do."""
+    inset = tuple(f"    {line}" for line in other.said)
+    return replace(made, said=(*one.said, *inset, made.said[-1]), weight=one.weight + other.weight)
 
 
 def _pairs(left: Relation, right: Relation, random: Random) -> Pairs:
@@ -107,7 +117,7 @@ def _query(left: Relation, right: Relation, how: str, pairs: Pairs, suffix: str)
     sides = f'"{left.table}" l {SIDES.get(how, "CROSS")} JOIN "{right.table}" r' + (
         f" ON {_on(pairs)}" if pairs else ""
     )
-    if how in ("semi", "anti"):
+    if how in FILTERS:
         there = f'EXISTS (SELECT 1 FROM "{right.table}" r WHERE {_on(pairs)})'
         where = there if how == "semi" else f"NOT {there}"
         return f'SELECT {left.list(prefix="l.")}, 0 AS "{ORDER}" FROM "{left.table}" l WHERE {where}', left.columns

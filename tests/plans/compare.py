@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import types
 
 from .relation import Relation
+from .same_values import codes
 from .tables import Col
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-6
 DIGITS = 8
+NO_VALUE = 1.2345e-300  # for null among floats: nothing computed is this
 SHOWN = 5
 
 Array = Any
@@ -62,6 +63,17 @@ def check(relation: Relation, expected: pa.Table, actual: pa.Table) -> None:
     _check_same(theirs.take(a), mine.take(b), expected.take(pa.array(a)), actual.take(pa.array(b)), "in any order")
 
 
+def check_part(relation: Relation, expected: pa.Table, actual: pa.Table) -> None:
+    """Raise `AssertionError` where rows of `actual`, which broke off, are none of those that `relation` says."""
+    theirs, mine = coded(relation.columns, expected, actual)
+    count = len(mine.exact)
+    assert count <= len(theirs.exact), f"{count} rows of {len(theirs.exact)}"
+    if relation.ordered:
+        _check_same(theirs.take(np.arange(count)), mine, expected, actual, "in order, as far as they came")
+    else:
+        _check_some(theirs, mine)
+
+
 def _check_same(theirs: Rows, mine: Rows, expected: pa.Table, actual: pa.Table, how: str) -> None:
     wrong = theirs.differ(mine)
     if len(wrong):
@@ -100,30 +112,12 @@ def coded(columns: tuple[Col, ...], expected: pa.Table, actual: pa.Table) -> tup
 
 
 def _numbers(column: Col, expected: pa.Array, actual: pa.Array) -> Array:
-    """The values of both sides, one behind the other."""
-    kind = column.kind
-    if kind.approximate or kind.is_float:
-        floats = [side.cast(pa.float64()) for side in (expected, actual)]
-        values = np.concatenate([side.to_numpy(zero_copy_only=False) for side in floats])
-        nulls = np.concatenate([side.is_null().to_numpy(zero_copy_only=False) for side in floats])
-        if kind.approximate:
-            return np.where(nulls, 1.2345e-300, values) if nulls.any() else values  # no value that is computed
-        codes = np.unique(np.where(nulls, 0.0, values + 0.0), return_inverse=True)[1].reshape(-1)
-        return np.where(nulls, -1, codes)
-    if kind.native and not types.is_nested(kind.type):
-        both = pa.concat_arrays([expected.cast(kind.type), actual])
-        return both.dictionary_encode().indices.fill_null(-1).to_numpy()
-    theirs = expected.to_pylist()
-    known: dict[Any, int] = {}
-    values = [*(_tuples(value) for value in theirs), *map(kind.code, actual.to_pylist())]
-    return np.array([known.setdefault(value, len(known)) for value in values], np.int64)
-
-
-def _tuples(value: Any) -> Any:
-    """DuckDB's value as `Kind.code` has brim's."""
-    from .kinds import meaning
-
-    return meaning(value)
+    """The values of both sides, one behind the other: floats where they are approximate, else what `codes` says."""
+    if column.kind.approximate:
+        sides = [side.cast(pa.float64()).to_numpy(zero_copy_only=False) for side in (expected, actual)]
+        nulls = [side.is_null().to_numpy(zero_copy_only=False) for side in (expected, actual)]
+        return np.where(np.concatenate(nulls), NO_VALUE, np.concatenate(sides))
+    return codes(pa.concat_arrays([column.kind.given(expected), actual]))
 
 
 def _rounded(values: Array) -> Array:

@@ -27,7 +27,7 @@ STEPS: dict[str, tuple[int, Callable[..., Relation | None]]] = {
     "explode": (2, steps.exploded),
     "limit": (1, steps.cut),
 }
-BINARY = 6
+BINARY = 10
 """How often two relations are combined, beside the weights of the other steps."""
 
 
@@ -44,7 +44,7 @@ class Draw:
     def plan(self) -> Relation:
         random = self.random
         recipes = random.sample(RECIPES, 7)
-        self.kinds = [recipe.kind(random, random.choice([2, 9, 60, 900])) for recipe in recipes]
+        self.kinds = [recipe.kind(random, random.choice([2, 9, 60, 900, 900])) for recipe in recipes]
         self.keys = [Col(f"k{number}", kind) for number, kind in enumerate(self.kinds[:3])]
         return self.relation(random.choice([1, 1, 2, 2, 3, 3, 4, 5]), 2)
 
@@ -80,7 +80,7 @@ class Draw:
 
     def source(self) -> Relation:
         random = self.random
-        rows = random.choice([0, 1, 2, 7, 50, 300, 300, 1_500, 1_500, 5_000])
+        rows = random.choice([0, 1, 2, 7, 50, 300, 300, 1_000, 1_000, 3_000])
         payload = [Col(f"p{number}", random.choice(self.kinds)) for number in range(random.randrange(4))]
         columns = tuple(random.sample(self.keys, random.randrange(1, 4)) + payload)
         nulls = tuple(random.choice([0, 0, 0.1, 0.5, 1.0 if random.random() < 0.2 else 0]) for _ in columns)
@@ -92,7 +92,9 @@ class Draw:
         storable = all(stored[column.kind.type] for column in columns)
         how, pipeline = source(mine, random, self.folder, name, storable=storable)
         kinds = ", ".join(f"{column.name}: {column.kind.type}" for column in columns)
-        return Relation(self.con, pipeline, name, columns, rows, (f"{how} of {rows} rows ({kinds})",))
+        return Relation(
+            self.con, pipeline, name, columns, rows, (f"{how} of {rows} rows ({kinds})",), weight=mine.nbytes
+        )
 
 
 def draw(seed: int, con: duckdb.DuckDBPyConnection, folder: Path) -> Relation:

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pyarrow import compute as pc
 from pyarrow import types
 
 NAN, INF = float("nan"), float("inf")
@@ -53,17 +54,16 @@ class Kind:
             return pa.ExtensionArray.from_storage(self.type, pa.array(self.values, self.type.storage_type))
         return pa.array(self.values, self.type)
 
-    @cached_property
-    def _places(self) -> dict[Any, int]:
-        return {meaning(value): place for place, value in enumerate(self.array.to_pylist())}
-
-    def code(self, value: Any) -> Any:
-        """What stands for a value of brim's result where it is compared with DuckDB's."""
-        if value is None:
-            return None
-        if self.of is not None:
-            return tuple(self.of.code(part) for part in value)
-        return meaning(value) if self.native else self._places.get(meaning(value), f"no such value: {value}")
+    def given(self, column: pa.Array) -> pa.Array:
+        """What DuckDB says of a column of this kind, as Arrow has it in brim."""
+        if self.native:
+            return column.cast(self.type)
+        if self.of is None:
+            return self.array.take(column) if self.values else _nulls(len(column), self.type)
+        values = self.of.given(column.flatten())
+        lengths = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+        lists = pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(lengths)), pa.int32()), values, type=self.type)
+        return pc.if_else(column.is_valid(), lists, pa.nulls(len(lists), self.type)) if column.null_count else lists
 
     @property
     def is_number(self) -> bool:
@@ -81,6 +81,12 @@ class Kind:
     @property
     def is_list(self) -> bool:
         return types.is_list(self.type)
+
+
+def _nulls(count: int, kind: pa.DataType) -> pa.Array:
+    if isinstance(kind, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(kind, pa.nulls(count, kind.storage_type))
+    return pa.nulls(count, kind)
 
 
 def list_of(kind: Kind) -> Kind:

@@ -47,8 +47,8 @@ def _leaf(column: Col, random: Random) -> Both:
         return Both(mine.is_null(), f"({theirs} IS NULL)", BOOL)
     if types.is_boolean(kind.type):
         return Both(mine, theirs, BOOL)
-    value = random.choice(kind.values) if kind.values else random.choice([0, 1, 5, 40])
-    literal = _sql(value, kind)
+    value = random.choice(kind.values or [0, 1, 5, 40])
+    literal = _sql(value, kind) if kind.values or kind.is_integer else None
     if literal is None:
         return Both(~mine.is_null(), f"({theirs} IS NOT NULL)", BOOL)
     sign = random.choice(["<", "<=", ">", ">=", "=", "<>"])
@@ -75,6 +75,8 @@ def _sql(value: Any, kind: Kind) -> str | None:
         return f"({value}::HUGEINT)" if types.is_integer(kind.type) else f"({value}::{_decimal(kind.type)})"
     if types.is_date(kind.type):
         return f"DATE '{value}'"
+    if types.is_timestamp(kind.type) and kind.type.tz is None:
+        return f"TIMESTAMP '{value}'"
     if (types.is_string(kind.type) or types.is_large_string(kind.type)) and "\0" not in value:
         return "'" + value.replace("'", "''") + "'"
     return None

@@ -27,6 +27,7 @@ class Relation:
         keys: where it is not: columns that order the rows, rows that are equal in them being in any order, each with
             whether it descends and whether nulls come first.
         most: where it is not None: brim makes so many of these rows, any of them.
+        weight: bytes of the sources.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -38,6 +39,7 @@ class Relation:
     ordered: bool = True
     keys: tuple[Col, ...] = ()
     most: int | None = None
+    weight: int = 0
 
     def made(
         self, pipeline: brim.Pipeline, query: str, columns: tuple[Col, ...], said: str, **changes: object
@@ -49,11 +51,19 @@ class Relation:
         except duckdb.Error as error:
             raise AssertionError(f"the oracle cannot say it: {query}") from error
         (rows,) = self.con.execute(f'SELECT count(*) FROM "{name}"').fetchall()[0]
-        found = Relation(self.con, pipeline, name, columns, rows, (*self.said, f"{said} → {rows} rows"))
+        found = Relation(
+            self.con, pipeline, name, columns, rows, (*self.said, f"{said} → {rows} rows"), weight=self.weight
+        )
         return replace(found, **changes)
 
     def named(self, name: str) -> Kind:
         return next(column.kind for column in self.columns if column.name == name)
+
+    def longest(self) -> int:
+        """How many values the longest list has that was gathered."""
+        lists = [f"max(len({column.sql}))" for column in self.columns if column.kind.of is not None]
+        found = self.con.execute(f'SELECT {", ".join(lists)} FROM "{self.table}"').fetchall()[0] if lists else ()
+        return max([1, *(length or 1 for length in found)])
 
     def list(self, columns: tuple[Col, ...] | None = None, prefix: str = "") -> str:
         """Columns in SQL, without the order."""

@@ -13,7 +13,7 @@ from .predicates import computed, predicate
 from .relation import Relation
 from .tables import ORDER, Col
 
-MOST_ROWS = 12_000
+MOST_ROWS = 6_000
 MOST_COLUMNS = 14
 
 

@@ -16,6 +16,7 @@ import brim
 
 from .kinds import Kind
 
+MOST_BATCHES = 60
 ORDER = "__order"
 """DuckDB's column with the place of each row."""
 
@@ -82,7 +83,7 @@ def _cut(table: pa.Table, random: Random) -> list[pa.RecordBatch]:
     (whole,) = table.combine_chunks().to_batches()
     sizes, start, batches = random.choice([[1, 2, 0, 3], [7, 50, 0], [333], [1000, 1]]), 0, []
     while start < len(whole):
-        size = random.choice(sizes) if len(batches) < 200 else len(whole)
+        size = random.choice(sizes) if len(batches) < MOST_BATCHES else len(whole)
         batches.append(whole.slice(start, size))
         start += size
     return batches

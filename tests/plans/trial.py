@@ -28,7 +28,8 @@ from .relation import Relation
 
 MUCH = 512 * MIB
 STEP = 4 * KIB
-BATCHES = (1 * KIB, 2 * KIB, 4 * KIB, 16 * KIB)
+BATCHES = (6, 12, 30)
+"""How many of them the sources are, where there is little memory."""
 MORE = (1.0, 1.3, 3.0)
 """Ledgers, as multiples of the least."""
 LIMIT_S = 60
@@ -73,6 +74,7 @@ class Outcome:
     table: pa.Table | None = None
     error: BaseException | None = None
     report: Any = None
+    cancelled: bool = False
 
 
 async def run(pipeline: brim.Pipeline, budget: Budget, folder: Path, **settings: Any) -> Outcome:
@@ -129,24 +131,30 @@ def least_memory(pipeline: brim.Pipeline, batch_bytes: int) -> int:
     return high * STEP
 
 
-def budgets(pipeline: brim.Pipeline, random: Random) -> list[Budget]:
+def budgets(relation: Relation, random: Random) -> list[Budget]:
     """Much; the least with small batches; and a little more than that."""
-    batch = random.choice(BATCHES)
-    least = least_memory(pipeline, batch)
+    least, *more = small_budgets(relation, random)
+    return [Budget(MUCH, random.choice([None, None, None, 8 * KIB])), least, random.choice(more)]
+
+
+def small_budgets(relation: Relation, random: Random) -> list[Budget]:
+    """The least with small batches, and more and more beyond that."""
+    batch = max(1 * KIB, min(64 * KIB, relation.weight // random.choice(BATCHES)))
+    least = least_memory(relation.pipeline, batch)
     ledger = max(least - 24 * MIB, 64 * KIB)
     small = [Budget(int(24 * MIB + ledger * factor), batch, random.choice([1, 2])) for factor in MORE]
     small[0] = Budget(least, batch, small[0].threads)
-    return [Budget(MUCH, random.choice([None, None, 8 * KIB])), small[0], random.choice(small[1:])]
+    return small
 
 
 async def trial(relation: Relation, seed: int, folder: Path, tally: Tally) -> None:
     """Run the plan at its budgets, and compare each result with DuckDB's."""
     expected, spilled = relation.expected(), 0
-    for budget in budgets(relation.pipeline, Random(seed)):
+    for budget in budgets(relation, Random(seed)):
         outcome = await run(relation.pipeline, budget, folder)
         tally.runs += 1
         with told(f"at {budget}"):
-            if isinstance(cause := _cause(outcome.error), RowTooLarge) and budget.memory < MUCH:
+            if isinstance(cause := cause_of(outcome.error), RowTooLarge) and budget.memory < MUCH:
                 tally.too_large += 1
                 continue
             assert outcome.error is None, f"{type(cause).__name__}: {outcome.error}"
@@ -160,7 +168,8 @@ async def trial(relation: Relation, seed: int, folder: Path, tally: Tally) -> No
     tally.rows += relation.rows
 
 
-def _cause(error: BaseException | None) -> BaseException | None:
+def cause_of(error: BaseException | None) -> BaseException | None:
+    """What happened."""
     return error if error is None or error.__cause__ is None else error.__cause__
 
 
