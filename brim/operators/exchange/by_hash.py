@@ -14,7 +14,7 @@ from brim.operators.keys.counting_sort import hash_parts
 from brim.operators.keys.hashes import hash_rows
 
 HASH_BITS = 64
-PART_BITS = 6  # of the hash, for each time that rows are divided; both sides of a join have to be divided alike
+PART_BITS = 7  # of the hash, for each time that rows are divided; both sides of a join have to be divided alike
 LEVELS = HASH_BITS // PART_BITS
 
 

@@ -3,25 +3,27 @@
     add ──► [held: cuts in memory] ── asked, or full ──► [written: blocks on disk, by part] ──► gather, part by part
 
 While nothing has been written rows are held as they came; how to divide them is decided from all that is held when they
-are first written, or when the input has ended. What is written is written whole, so memory comes back at once; writing
-borrows nothing: it needs one batch more than is held, which the floor of the stage pays.
+are first written, or when the input has ended. From then on one half of what can be held is written while the other
+fills. Writing borrows nothing: it needs one block more than is held, which the floor of the stage pays.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import anyio
 import pyarrow as pa
+from anyio.abc import TaskGroup
 
 from brim.arrow_pool import arrow_pool
 from brim.events import Spilled
-from brim.operators.exchange.cut import Cut
+from brim.operators.exchange.blocks import Blocks, write_parts
+from brim.operators.exchange.cut import Cut, Ids
 from brim.operators.exchange.partitioning import Divider, Partitioning
 from brim.operators.ordered import Ordered
-from brim.operators.protocol import Block, Holding, Inbox, Loan, SpillFile, Stage
+from brim.operators.protocol import Holding, Inbox, Loan, SpillFile, Stage
 
 DIVIDED_AT_ONCE = 2
 """Batches, each of them twice for a moment: the floor of a stage has room for so many."""
@@ -30,47 +32,10 @@ PART_LEAST = 1 << 20
 """Bytes of a part that are not worth dividing further."""
 
 
-@dataclass(eq=False, slots=True)
-class Blocks:
-    """The rows of one part that lie on disk; going through them reads them one after another."""
-
-    file: SpillFile | None
-    blocks: list[Block] = field(default_factory=list)
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        return (self._file.read(block) for block in self.blocks)
-
-    def __bool__(self) -> bool:
-        return bool(self.blocks)
-
-    @property
-    def _file(self) -> SpillFile:
-        assert self.file is not None, "there is a file where there are blocks"
-        return self.file
-
-    @property
-    def rows(self) -> int:
-        return sum(block.rows for block in self.blocks)
-
-    @property
-    def size(self) -> int:
-        """Bytes in memory."""
-        return sum(block.memory_bytes for block in self.blocks)
-
-    def free(self) -> None:
-        """They are not needed any more. Blocking."""
-        while self.blocks:
-            self._file.free(self.blocks.pop())
-
-    def read(self, number: int) -> pa.RecordBatch:
-        """One of them. Blocking."""
-        return self._file.read(self.blocks[number])
-
-    def take(self) -> pa.RecordBatch:
-        """Read the first, which is not needed any more. Blocking."""
-        batch = self._file.read(self.blocks[0])
-        self._file.free(self.blocks.pop(0))
-        return batch
+def _set_event() -> anyio.Event:
+    event = anyio.Event()
+    event.set()
+    return event
 
 
 @dataclass(eq=False, slots=True)
@@ -90,15 +55,20 @@ class Exchange:
     schema: pa.Schema
     divider: Divider
     most_parts: int
+    tasks: TaskGroup
     holding: Holding
+    leaving: Holding  # what is being written
     partitioning: Partitioning | None = None
     file: SpillFile | None = None
-    owns_file: bool = True
     cuts: list[Cut] = field(default_factory=list)
     written: list[Blocks] = field(default_factory=list)
     rows: int = 0
     size: int = 0
+    _counts: Ids | None = None
+    _sizes: Ids | None = None
+    _half: int = 0  # of what could be held when it was full; with more the first half is written
     _turn: anyio.Lock = field(default_factory=anyio.Lock)
+    _ended: anyio.Event = field(default_factory=_set_event)  # what is leaving has been written
 
     @property
     def parts(self) -> int:
@@ -111,12 +81,11 @@ class Exchange:
         return bool(self.written)
 
     def part_rows(self, part: int) -> int:
-        return sum(cut.rows(part) for cut in self.cuts) + (self.written[part].rows if self.written else 0)
+        return 0 if self._counts is None else int(self._counts[part])
 
     def part_size(self, part: int) -> int:
-        """Bytes of one part; what is held is taken to be as heavy as its rows are on the average."""
-        held = sum(cut.size * cut.rows(part) // max(1, cut.batch.num_rows) for cut in self.cuts)
-        return int(held) + (self.written[part].size if self.written else 0)
+        """Bytes of the rows of one part."""
+        return 0 if self._sizes is None else int(self._sizes[part])
 
     async def add_all(self, inbox: Inbox) -> None:
         """Add every batch of `inbox`."""
@@ -162,11 +131,23 @@ class Exchange:
                 fits = self.holding.grow(cut.size)
             if arriving.partitioning is not self.partitioning:  # decided meanwhile
                 cut = await self.stage.threads.run(_cut, cut.batch, self.partitioning)
-            self.rows, self.size = self.rows + cut.batch.num_rows, self.size + cut.size
-            self.cuts.append(cut)
+            self._take(cut)
             del cut
             if not fits:
                 await self._write()  # the floor pays for it, so long
+            elif 0 < self._half < self.holding.size:
+                await self._begin_to_write()
+
+    def _take(self, cut: Cut) -> None:
+        self.rows, self.size = self.rows + cut.batch.num_rows, self.size + cut.size
+        self.cuts.append(cut)
+        if self.partitioning is not None:
+            self._count(cut)
+
+    def _count(self, cut: Cut) -> None:
+        counts, sizes = cut.counts, cut.sizes
+        self._counts = counts if self._counts is None else self._counts + counts
+        self._sizes = sizes if self._sizes is None else self._sizes + sizes
 
     async def keep(self, best: Callable[[list[pa.RecordBatch]], pa.RecordBatch]) -> None:
         """Keep `best` of all rows, which lie in memory as they came; nothing is kept where some are written already."""
@@ -211,10 +192,10 @@ class Exchange:
         async with self._turn:
             await self._write()
 
-    async def write_when_asked(self) -> None:
+    async def write_when_asked(self, holding: Holding) -> None:
         """For ever: write down what is held whenever others need the memory."""
         while True:
-            await self.holding.asked()
+            await holding.asked()
             await self.write()
 
     async def gather(self, part: int) -> list[pa.RecordBatch]:
@@ -228,6 +209,7 @@ class Exchange:
     async def contents(self, part: int) -> tuple[Blocks, list[pa.RecordBatch]]:
         """The rows of one part: those that are written, and those that came after them, copied."""
         async with self._turn:  # what is held must not be given back before it is copied
+            await self._ended.wait()
             written = self.written[part].blocks if self.written else []
             blocks = Blocks(self.file, list(written))  # what is held now may be written soon
             slices = [cut.part(part) for cut in self.cuts if cut.rows(part)]
@@ -243,6 +225,13 @@ class Exchange:
             await self.stage.threads.run(self.written[part].free)
 
     async def _write(self) -> None:
+        """Write all that is held, and hold nothing."""
+        await self._begin_to_write()
+        await self._ended.wait()
+
+    async def _begin_to_write(self) -> None:
+        """Have what is held written, once what left before has been; meanwhile there is room for more."""
+        await self._ended.wait()
         if not self.cuts:
             self.holding.let_go()
             return
@@ -252,14 +241,26 @@ class Exchange:
             self.file = await self.stage.threads.run(self.stage.spill.open, self.stage.id, self.schema)
         if not self.written:
             self.written = [Blocks(self.file) for _ in range(self.parts)]
-        for part in range(self.parts):
-            for slices in _blocks([cut.part(part) for cut in self.cuts if cut.rows(part)], self.stage.batch_bytes):
-                block = await self.stage.threads.run(_write, self.file, slices)
-                self.written[part].blocks.append(block)
+        self._half = max(self._half, self.holding.size // 2)
+        cuts, self.cuts, self._ended = self.cuts, [], anyio.Event()
+        self.holding, self.leaving = self.leaving, self.holding
+        self.tasks.start_soon(self._write_down, self.file, cuts)
+
+    async def _write_down(self, file: SpillFile, cuts: list[Cut]) -> None:
+        """Write `cuts`, part by part."""
+        part = 0
+        while part < self.parts:
+            first, size = part, 0
+            while part < self.parts and (part == first or size < self.stage.batch_bytes):  # a thread costs, too
+                size += sum(int(cut.sizes[part]) for cut in cuts)
+                part += 1
+            written = await self.stage.threads.run(write_parts, file, cuts, range(first, part), self.stage.batch_bytes)
+            for number, block in written:
+                self.written[number].blocks.append(block)
                 self.stage.tell(Spilled(block.memory_bytes))
-        slices = []
-        self.cuts.clear()
-        self.holding.let_go()
+        cuts.clear()
+        self.leaving.let_go()
+        self._ended.set()
 
     async def _decide(self, parts: int) -> None:
         """Find out how to divide the rows, and divide those that are held, one batch at a time."""
@@ -268,6 +269,7 @@ class Exchange:
         del batches
         for place, cut in enumerate(self.cuts):
             self.cuts[place] = await self.stage.threads.run(_cut, cut.batch, self.partitioning)
+            self._count(self.cuts[place])
 
 
 @asynccontextmanager
@@ -281,17 +283,22 @@ async def open_exchange(
     file: SpillFile | None = None,
 ) -> AsyncIterator[Exchange]:
     """An exchange that writes when it is asked to; `file` is written to where it is told, and left open."""
-    exchange = Exchange(stage, schema, divider, most_parts, stage.memory.holding(), partitioning, file, file is None)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(exchange.write_when_asked)
-        try:
-            yield exchange
-        finally:
-            tasks.cancel_scope.cancel()
-            exchange.cuts.clear()
-            exchange.holding.let_go()
-            if exchange.owns_file and exchange.file is not None:
-                exchange.file.close()
+    held, opened = (stage.memory.holding(), stage.memory.holding()), None
+    try:
+        async with anyio.create_task_group() as tasks:
+            exchange = opened = Exchange(stage, schema, divider, most_parts, tasks, *held, partitioning, file)
+            for holding in held:
+                tasks.start_soon(exchange.write_when_asked, holding)
+            try:
+                yield exchange
+            finally:
+                tasks.cancel_scope.cancel()
+                exchange.cuts.clear()
+    finally:
+        for holding in held:
+            holding.let_go()
+        if file is None and opened is not None and opened.file is not None:
+            opened.file.close()
 
 
 def _cut(batch: pa.RecordBatch, partitioning: Partitioning | None) -> Cut:
@@ -302,22 +309,3 @@ def _cut(batch: pa.RecordBatch, partitioning: Partitioning | None) -> Cut:
 
 def _copied(slices: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
     return [pa.concat_batches(slices, memory_pool=arrow_pool())] if slices else []
-
-
-def _blocks(slices: list[pa.RecordBatch], most_bytes: int) -> Iterator[list[pa.RecordBatch]]:
-    """`slices` in lists of no more than `most_bytes`, or one that weighs more: a block is read whole."""
-    block: list[pa.RecordBatch] = []
-    size = 0
-    for each in slices:
-        if block and size + each.nbytes > most_bytes:
-            yield block
-            block, size = [], 0
-        block.append(each)
-        size += each.nbytes
-    if block:
-        yield block
-
-
-def _write(file: SpillFile, slices: list[pa.RecordBatch]) -> Block:
-    batch = slices[0] if len(slices) == 1 else pa.concat_batches(slices, memory_pool=arrow_pool())
-    return file.write(batch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from brim.operators.protocol import Stage
 from brim.sizes import KIB
 
-MOST, LEAST = 64, 4
+MOST, LEAST = 128, 4
 BLOCK_LEAST = 64 * KIB
 """A block that is smaller costs more to write and to read than its bytes."""
 

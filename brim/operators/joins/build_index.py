@@ -60,6 +60,30 @@ class BuildIndex:
             rows = self.rows[build]
             yield (probe, rows) if self.exact else self._verified(keys, probe, rows)
 
+    @property
+    def is_pure(self) -> bool:
+        """Whether all rows of one hash have equal keys, so that one of them stands for all."""
+        if self.exact:
+            return True
+        counts = np.diff(self.starts)
+        first = np.repeat(self.rows[self.starts[:-1]], counts)
+        return all(_equal(column.take(pa.array(self.rows)), column.take(pa.array(first))).all() for column in self.keys)
+
+    def found(self, keys: Sequence[pa.Array], count: int) -> tuple[Rows, Rows]:
+        """Places of probing rows that belong to some row of this side, and those rows, each once; of a pure index."""
+        if not count or not len(self.rows):
+            return np.arange(0), np.arange(0)
+        probing, first, _ = self._met(keys, count)
+        if not self.exact:
+            same = np.ones(len(probing), np.bool_)
+            for left, right in zip(keys, self.keys, strict=True):
+                same &= _equal(left.take(pa.array(probing)), right.take(pa.array(self.rows[first])))
+            probing, first = probing[same], first[same]
+        groups = np.unique(np.searchsorted(self.starts, first, side="right") - 1)
+        flags = np.zeros(len(self.starts) - 1, np.bool_)
+        flags[groups] = True
+        return probing, self.rows[np.repeat(flags, np.diff(self.starts))]
+
     def _met(self, keys: Sequence[pa.Array], count: int) -> tuple[Rows, Rows, Rows]:
         """Probing rows whose hash there is, where its rows begin, and how many there are."""
         if not self.keys:

@@ -16,8 +16,9 @@ from itertools import chain
 import numpy as np
 import pyarrow as pa
 
+from brim.operators.exchange.blocks import Blocks
 from brim.operators.exchange.by_hash import HashPartitioning
-from brim.operators.exchange.exchange import Blocks, Exchange, open_exchange
+from brim.operators.exchange.exchange import Exchange, open_exchange
 from brim.operators.exchange.part_loan import part_loan
 from brim.operators.exchange.together import together
 from brim.operators.joins.build_index import ROW_BYTES
@@ -117,7 +118,7 @@ class _Joining:
         """The join of one part. Blocking."""
         size = self.stage.batch_bytes
         matcher = Matcher(self.spec, together(sides.built.schema, build), self.builds_left)
-        for batch in chain(blocks, _emptying(held)):
+        for batch in chain(blocks.gathered(size), _emptying(held)):
             found: Flags = np.zeros(batch.num_rows, np.bool_)
             yield from matcher.matches(batch, found, size)
             yield from matcher.unmatched(batch, found, size)
@@ -125,7 +126,7 @@ class _Joining:
         yield from matcher.rest(size)
 
     def _need(self, sides: Sides, part: int) -> int:
-        return sides.need(part) + 3 * self.stage.batch_bytes  # a batch of the other side, what is taken of it, a piece
+        return sides.need(part) + 4 * self.stage.batch_bytes  # a batch of the other side, twice, what is taken, a piece
 
     async def _divided(self, sides: Sides, part: int) -> None:
         """Join a part whose build side is too large."""

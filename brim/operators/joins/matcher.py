@@ -31,17 +31,25 @@ class Matcher:
     builds_left: bool
     met: Flags = field(init=False)
     _index: BuildIndex = field(init=False)
+    _alike: bool = field(init=False)
 
     def __post_init__(self) -> None:
         names = self.spec.left_on if self.builds_left else self.spec.right_on
         self._index = BuildIndex.of([self.build[name] for name in names], self.build.num_rows)
         self.met = np.zeros(self.build.num_rows, np.bool_)
+        self._alike = not self.spec.sends_pairs and self._index.is_pure
 
     def matches(self, batch: pa.RecordBatch, found: Flags, piece_bytes: int) -> Iterator[pa.RecordBatch]:
         """Pairs of rows, where pairs are sent; which rows have been part of one is noted in `found` and `met`."""
         names = self.spec.right_on if self.builds_left else self.spec.left_on
+        keys = [batch[name] for name in names]
+        if self._alike:  # nobody asks how often: one row of a key stands for all
+            probe, build = self._index.found(keys, batch.num_rows)
+            found[probe] = True
+            self.met[build] = True
+            return
         most = self._pairs_in(piece_bytes, batch)
-        for probe, build in self._index.pairs([batch[name] for name in names], batch.num_rows, most):
+        for probe, build in self._index.pairs(keys, batch.num_rows, most):
             found[probe] = True
             self.met[build] = True
             if self.spec.sends_pairs and len(probe):

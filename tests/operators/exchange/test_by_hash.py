@@ -44,6 +44,6 @@ def test_what_is_one_part_is_divided_by_other_bits_and_rows_of_one_key_are_not()
     assert divider.finer(last, [part], 8) is None, "there are no other bits"
 
 
-@pytest.mark.parametrize(("parts", "made"), [(1, 1), (2, 2), (3, 4), (64, 64), (1000, 64)])
+@pytest.mark.parametrize(("parts", "made"), [(1, 1), (2, 2), (3, 4), (64, 64), (1000, 128)])
 def test_the_number_of_parts_is_a_power_of_two_that_a_level_can_tell_apart(parts, made):
     assert rounded(parts) == made

@@ -50,6 +50,10 @@ def test_pairs_are_those_whose_keys_are_all_equal(kind, data, most):
         if same(one, other) and same(probe_numbers[i], build_numbers[k])
     ]
     assert sorted(found) == sorted(wanted)
+    if index.is_pure:
+        mine, theirs = index.found(keys, len(probe))
+        assert sorted(mine.tolist()) == sorted({i for i, _ in wanted})
+        assert sorted(theirs.tolist()) == sorted({k for _, k in wanted})
 
 
 @settings(deadline=None)

@@ -122,3 +122,13 @@ def test_the_probe_side_is_not_asked_for_anything_before_the_build_side_has_ende
 
     anyio.run(main)
     assert asked == ["right"] * 3 + ["left"] * 4
+
+
+@pytest.mark.parametrize("how", ["semi", "anti"])
+@pytest.mark.parametrize("builds_left", [False, True])
+def test_rows_of_one_key_on_both_sides_are_told_apart_without_going_through_all_pairs(how, builds_left):
+    left = pa.table({"k": [1] * 60_000 + [2], "a": ["x"] * 60_001}, schema=LEFT)
+    right = pa.table({"k": [1] * 60_000, "b": range(60_000)}, schema=RIGHT)
+    spec = join_spec("join-3", how, LEFT, RIGHT, JoinKeys(("k",), ("k",)), "_right")
+    out = run_operator(Join(spec, LEFT, RIGHT, builds_left), left.to_batches(), right.to_batches(), stage=FakeStage())
+    assert sum(batch.num_rows for batch in out.batches) == (60_000 if how == "semi" else 1)
