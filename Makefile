@@ -8,6 +8,7 @@ BENCH_READY := $(BENCH_VENV)/.ready
 WORKLOADS ?= w1
 ROUNDS ?= 3
 TREES ?= 10000
+N ?= 20000
 FIRST ?= 0
 PROCESSES ?= 2
 PIPELINES ?= 500
@@ -15,7 +16,7 @@ SECONDS ?= 60
 MEASURING := $(patsubst %,tests/test_%.py,hungry_functions in_a_memory_group benchmarks command_line embedding)
 
 .PHONY: setup demo test soak check format bench bench-speed cgroup materialise large transport sweep cost bench-page \
-	bench-all docs laws leaks chaos clean
+	bench-all docs laws plans hard leaks chaos clean
 
 setup: $(READY)
 
@@ -46,6 +47,14 @@ check: $(READY)
 # The laws of every run over TREES trees drawn by seed, from FIRST on; a seed that breaks one is shown with its command.
 laws: $(READY)
 	cd tests && ../$(BIN)/python -m laws --trees $(TREES) --first $(FIRST) --processes $(PROCESSES)
+
+# N random plans from FIRST on, each with little memory and with more, against DuckDB; PLANS="--faults" for disks that fail.
+plans: $(READY)
+	cd tests && ../$(BIN)/python -m plans --plans $(N) --first $(FIRST) --processes $(PROCESSES) $(PLANS)
+
+# One key for nearly all rows, a list and strings as large as they can be, ten million groups: within 256 MiB each.
+hard: $(READY)
+	cd tests && ../$(BIN)/python -m plans.hard
 
 # What is left of PIPELINES pipelines in one process, a third cancelled, a third failing: nothing, and 10 MiB at most.
 leaks: $(READY)

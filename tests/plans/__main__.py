@@ -15,6 +15,8 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from .draw import draw
+from .faults import check_faults
+from .monotone import check_monotone
 from .trial import Tally, check_seed
 
 CHUNK = 100
@@ -25,18 +27,30 @@ def connect() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config={"threads": 1})
 
 
-def check_seeds(first: int, count: int) -> Tally:
+def check_seeds(first: int, count: int, how: str = "plain") -> Tally:
     """The plans of `count` seeds from `first`; what goes wrong is shown with the command that repeats it."""
     tally, con = Tally(), connect()
     for seed in range(first, first + count):
         try:
-            check_seed(seed, con, tally)
+            check_one(seed, con, tally, how)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
             tally.broken.append(seed)
-            print(f"seed {seed}: {_last(error)}\n  again: cd tests; python -m plans --seed {seed}", flush=True)
+            again = f"python -m plans --seed {seed}" + ("" if how == "plain" else f" --{how}")
+            print(f"seed {seed}: {_last(error)}\n  again: cd tests; {again}", flush=True)
     return tally
+
+
+def check_one(seed: int, con: duckdb.DuckDBPyConnection, tally: Tally, how: str) -> None:
+    """The plan of `seed` as it is, with faults, or at twelve budgets."""
+    if how == "plain":
+        check_seed(seed, con, tally)
+        return
+    tally.plans += 1
+    ends = check_faults(seed, con) if how == "faults" else check_monotone(seed, con)
+    tally.ends.update(ends)
+    tally.runs += len(ends)
 
 
 def _last(error: BaseException) -> str:
@@ -59,25 +73,29 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--seed", type=int, help="this one only, shown")
+    parser.add_argument(
+        "--faults", action="store_const", dest="how", const="faults", default="plain", help="fail, cancel"
+    )
+    parser.add_argument("--monotone", action="store_const", dest="how", const="monotone", help="at twelve budgets each")
     wanted = parser.parse_args()
     if wanted.seed is not None:
         show(wanted.seed)
-        check_seed(wanted.seed, connect(), tally := Tally())
+        check_one(wanted.seed, connect(), tally := Tally(), wanted.how)
         print(tally)
         return 0
     started, tally = time.monotonic(), Tally()
     starts = range(wanted.first, wanted.first + wanted.plans, CHUNK)
     with ProcessPoolExecutor(wanted.processes) as processes:
-        left = [processes.submit(check_seeds, at, min(CHUNK, starts.stop - at)) for at in starts]
+        left = [processes.submit(check_seeds, at, min(CHUNK, starts.stop - at), wanted.how) for at in starts]
         for done in as_completed(left):
             tally.add(done.result())
             print(f"{tally.plans:,} plans, {time.monotonic() - started:.0f} s, {len(tally.broken)} broken", flush=True)
-    took = time.monotonic() - started
+    took, spilled = time.monotonic() - started, f"{tally.plans_spilled:,} of them spilled {tally.spilled:,} bytes"
+    print(f"{tally.runs:,} runs of {tally.plans:,} plans; {spilled}; {tally.too_large:,} ended in RowTooLarge")
+    print(f"steps: {dict(tally.steps.most_common())}; ends: {dict(tally.ends.most_common())}")
     print(
-        f"{tally.runs:,} runs of {tally.plans:,} plans, {tally.plans_spilled:,} of them spilled {tally.spilled:,} bytes"
+        f"{1000 * took / max(1, tally.plans):.0f} ms a plan in {wanted.processes} processes; broken: {sorted(tally.broken)}"
     )
-    print(f"{tally.too_large:,} runs ended in RowTooLarge; steps: {dict(tally.steps.most_common())}")
-    print(f"{1000 * took / tally.plans:.0f} ms a plan in {wanted.processes} processes; broken: {sorted(tally.broken)}")
     return 1 if tally.broken else 0
 
 

@@ -80,7 +80,7 @@ class Draw:
 
     def source(self) -> Relation:
         random = self.random
-        rows = random.choice([0, 1, 2, 7, 50, 300, 300, 1_000, 1_000, 3_000])
+        rows = random.choice([0, 1, 2, 7, 50, 300, 300, 1_000, 1_000, 1_000, 3_000])
         payload = [Col(f"p{number}", random.choice(self.kinds)) for number in range(random.randrange(4))]
         columns = tuple(random.sample(self.keys, random.randrange(1, 4)) + payload)
         nulls = tuple(random.choice([0, 0, 0.1, 0.5, 1.0 if random.random() < 0.2 else 0]) for _ in columns)

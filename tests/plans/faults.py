@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 
 import anyio
 import duckdb
@@ -24,7 +23,7 @@ from brim.io.spill.disk import RealDisk
 from .compare import check, check_part
 from .draw import draw
 from .relation import Relation
-from .trial import LIMIT_S, Budget, Outcome, cause_of, check_given_back, small_budgets, told
+from .trial import LIMIT_S, Budget, Outcome, cause_of, check_given_back, folders, small_budgets, told
 
 FAULTS = (*("full", "broken write", "broken read", "flipped bit", "cut block") * 2, "cancelled", "left early")
 DUE = {
@@ -35,6 +34,7 @@ DUE = {
     "cut block": (CorruptInput,),
     "cancelled": (),
     "left early": (),
+    "none": (),
 }
 
 
@@ -152,10 +152,7 @@ def judge(relation: Relation, expected: pa.Table, fault: Fault, outcome: Outcome
 def check_faults(seed: int, con: duckdb.DuckDBPyConnection, count: int = 3) -> list[str]:
     """Run the plan of `seed` as it is, then with `count` faults; what became of each."""
     random, ends = Random(f"faults {seed}"), []
-    with TemporaryDirectory(prefix="plans-") as made:
-        files, spill = Path(made) / "files", Path(made) / "spill"
-        files.mkdir()
-        spill.mkdir()
+    with folders() as (files, spill):
         relation = draw(seed, con, files)
         expected, budget = relation.expected(), small_budgets(relation, random)[0]
         gc.freeze()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from math import isfinite
 from random import Random
 from typing import Any
 
@@ -70,7 +71,7 @@ def _comparable(kind: Kind) -> bool:
 def _sql(value: Any, kind: Kind) -> str | None:
     """`value` in SQL; None for what is too odd to write down."""
     if types.is_floating(kind.type):
-        return f"'{value}'::DOUBLE" if abs(value) != float("inf") and value == value else None
+        return f"'{value}'::DOUBLE" if isfinite(value) else None
     if types.is_integer(kind.type) or isinstance(value, Decimal):
         return f"({value}::HUGEINT)" if types.is_integer(kind.type) else f"({value}::{_decimal(kind.type)})"
     if types.is_date(kind.type):

@@ -27,8 +27,10 @@ from .draw import draw
 from .relation import Relation
 
 MUCH = 512 * MIB
+PAD = 24 * MIB
+"""What `brim.pipeline.allot` keeps apart of so little memory."""
 STEP = 4 * KIB
-BATCHES = (6, 12, 30)
+BATCHES = (15, 60, 120)
 """How many of them the sources are, where there is little memory."""
 MORE = (1.0, 1.3, 3.0)
 """Ledgers, as multiples of the least."""
@@ -58,12 +60,14 @@ class Tally:
     rows: int = 0
     too_large: int = 0
     steps: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
     broken: list[int] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
         for name in ("plans", "runs", "spilled", "plans_spilled", "rows", "too_large"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.steps += other.steps
+        self.ends += other.ends
         self.broken += other.broken
 
 
@@ -109,7 +113,7 @@ def check_given_back(engine: brim.Engine) -> None:
     assert not ledger.floors, f"floors of {ledger.floors} bytes are still reserved"
 
 
-def least_memory(pipeline: brim.Pipeline, batch_bytes: int) -> int:
+def least_memory(pipeline: brim.Pipeline, batch_bytes: int | None) -> int:
     """The least that `pipeline` is planned with, to a page; and what the error names is enough."""
 
     def fits(memory: int) -> bool:
@@ -132,17 +136,17 @@ def least_memory(pipeline: brim.Pipeline, batch_bytes: int) -> int:
 
 
 def budgets(relation: Relation, random: Random) -> list[Budget]:
-    """Much; the least with small batches; and a little more than that."""
+    """The least with small batches; and much, or a little more than the least."""
     least, *more = small_budgets(relation, random)
-    return [Budget(MUCH, random.choice([None, None, None, 8 * KIB])), least, random.choice(more)]
+    return [least, random.choice([Budget(MUCH), Budget(MUCH, 8 * KIB), random.choice(more)])]
 
 
 def small_budgets(relation: Relation, random: Random) -> list[Budget]:
     """The least with small batches, and more and more beyond that."""
-    batch = max(1 * KIB, min(64 * KIB, relation.weight // random.choice(BATCHES)))
+    batch = max(512, min(64 * KIB, relation.weight // random.choice(BATCHES)))
     least = least_memory(relation.pipeline, batch)
-    ledger = max(least - 24 * MIB, 64 * KIB)
-    small = [Budget(int(24 * MIB + ledger * factor), batch, random.choice([1, 2])) for factor in MORE]
+    ledger = max(least - PAD, 64 * KIB)
+    small = [Budget(int(PAD + ledger * factor), batch, random.choice([1, 2])) for factor in MORE]
     small[0] = Budget(least, batch, small[0].threads)
     return small
 
@@ -182,12 +186,19 @@ def told(where: str) -> Iterator[None]:
         raise AssertionError(f"{where}: {error}") from error
 
 
-def check_seed(seed: int, con: duckdb.DuckDBPyConnection, tally: Tally) -> Relation:
-    """One plan: drawn, run, compared."""
+@contextmanager
+def folders() -> Iterator[tuple[Path, Path]]:
+    """A folder for files that plans read, and one to spill to."""
     with TemporaryDirectory(prefix="plans-") as made:
         files, spill = Path(made) / "files", Path(made) / "spill"
         files.mkdir()
         spill.mkdir()
+        yield files, spill
+
+
+def check_seed(seed: int, con: duckdb.DuckDBPyConnection, tally: Tally) -> Relation:
+    """One plan: drawn, run, compared."""
+    with folders() as (files, spill):
         relation = draw(seed, con, files)
         tally.plans += 1
         tally.steps.update(line.split()[0] for line in relation.said)
