@@ -53,7 +53,7 @@ class TrackedSpill:
     folder: Path = Path(tempfile.gettempdir())
 
     def create(self, name: str) -> Any:
-        self.files.append(tempfile.TemporaryFile())  # noqa: SIM115
+        self.files.append(tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
         return self.files[-1]
 
     def open(self, name: str, schema: pa.Schema) -> Any:

@@ -126,18 +126,26 @@ class GroupedPart:
 
 @dataclass(eq=False, slots=True)
 class OneGroup:
-    """A kernel that puts states together of which most are of one group."""
+    """A kernel that puts states together of which most are of one group, when there are twice as many as before."""
 
     group: GroupBatch
     states: list[pa.RecordBatch] = field(default_factory=list)
+    merged_bytes: int = 0
 
     def state_bytes(self) -> int:
         return sum(batch.nbytes for batch in self.states)
 
-    def push(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - no output yet
-        self.states = [self.group.merged(together(self.group.states_schema, [*self.states, batch]))]
+    def push(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
+        self.states.append(batch)
+        if self.state_bytes() > max(piece_bytes, 2 * self.merged_bytes):
+            self._merge()
         return iter(())
 
     def finish(self, piece_bytes: int) -> Iterator[pa.RecordBatch]:
-        for states in self.states:
-            yield from cut(self.group.final(states), piece_bytes)
+        self._merge()
+        while self.states:
+            yield from cut(self.group.final(self.states.pop()), piece_bytes)
+
+    def _merge(self) -> None:
+        self.states = [self.group.merged(together(self.group.states_schema, self.states))]
+        self.merged_bytes = self.state_bytes()

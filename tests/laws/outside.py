@@ -82,7 +82,7 @@ class Disk:
 
     def create(self, name: str) -> Any:
         full = len(self.files) == self.full_at
-        self.files.append(open("/dev/full" if full else os.memfd_create(name), "w+b"))  # noqa: SIM115, PTH123
+        self.files.append(open("/dev/full" if full else os.memfd_create(name), "w+b", buffering=0))  # noqa: SIM115, PTH123
         return self.files[-1]
 
 

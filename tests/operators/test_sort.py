@@ -139,3 +139,10 @@ def test_an_error_of_the_disk_ends_the_sort_and_nothing_is_left(number):
         sorted_rows(batches_of(range(30_000), [""] * 30_000, 500), SortKeys(("k",), (False,)), stage)
     assert caught.value.subgroup(CorruptInput) is not None
     assert stage.memory.held == 0
+
+
+def test_long_texts_that_differ_at_their_ends_are_sorted_in_a_few_passes():
+    texts = ["x" * 30_000 + f"{number * 7919 % 40:09}" for number in range(40)]
+    stage = FakeStage(batch_bytes=8 * KIB, memory=FakeMemory(window_bytes=128 * KIB, state_limit=0))
+    found = sorted_rows(batches_of([0] * 40, texts, 1), SortKeys(("t",), (False,)), stage)
+    assert [texts[row] for row in found] == sorted(texts)

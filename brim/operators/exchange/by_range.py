@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from brim.operators.exchange.cut import Ids
 from brim.operators.exchange.partitioning import Partitioning
+from brim.operators.keys.common_prefix import WORTH_IT_AFTER, CommonPrefix
 from brim.operators.keys.words import FIRST, Place, Words, following, range_parts
 
 SAMPLED_A_PART = 128
@@ -79,8 +80,15 @@ class RangeDivider:
             seen = self._seen(batches, parts, place)
             if seen.differ:
                 return RangePartitioning(self.keys, seen.splitters(), place)
-            place = following(place, ended=seen.ended)
+            place = self._behind(batches, place) if place[1] == WORTH_IT_AFTER else following(place, ended=seen.ended)
         return None
+
+    def _behind(self, batches: Iterable[pa.RecordBatch], place: Place) -> Place:
+        """The place after `place` at which texts may differ, found in one pass."""
+        prefix = CommonPrefix()
+        for batch in batches:
+            prefix.add(batch[self.keys.columns[place[0]]])
+        return place[0], max(place[1] + 1, prefix.words)
 
     def _seen(self, batches: Iterable[pa.RecordBatch], parts: int, place: Place) -> _Seen:
         seen = _Seen(parts)

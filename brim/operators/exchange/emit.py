@@ -18,6 +18,9 @@ from brim.operators.exchange.part_loan import part_loan
 from brim.operators.ordered import Ordered
 from brim.operators.protocol import Kernel, Loan, Outbox, Stage
 
+PUT_TOGETHER = 3
+"""Times what is kept: as it is, as one batch, and as what comes of that."""
+
 
 class Solver(Protocol):
     """What is made of the rows of one part."""
@@ -115,14 +118,24 @@ class _Emission:
 
     async def _alike(self, exchange: Exchange, part: int) -> None:
         """Send what comes of rows that are alike, block by block; what a kernel keeps of them is on loan."""
-        blocks, kernel = exchange.written[part], self.solver.alike()
-        while blocks:
-            kept = kernel.state_bytes() if hasattr(kernel, "state_bytes") else 0
-            with await self.stage.memory.ahead(blocks.blocks[0].memory_bytes + 2 * kept):
+        blocks, kernel, memory = exchange.written[part], self.solver.alike(), self.stage.memory
+        loan: Loan | None = None
+        try:
+            while blocks:
+                need = PUT_TOGETHER * (
+                    (kernel.state_bytes() if hasattr(kernel, "state_bytes") else 0) + blocks.blocks[0].memory_bytes
+                )
+                if loan is None or need > loan.size:
+                    if loan is not None:
+                        loan.repay()
+                    loan = memory.try_ahead(2 * need) or await memory.ahead(need)
                 batch = await self.stage.threads.run(blocks.take)
                 await self._send_all(kernel.push(batch, self.stage.batch_bytes))
                 del batch
-        await self._send_all(kernel.finish(self.stage.batch_bytes))
+            await self._send_all(kernel.finish(self.stage.batch_bytes))
+        finally:
+            if loan is not None:
+                loan.repay()
 
     async def _send_all(self, pieces: Iterator[pa.RecordBatch]) -> None:
         while (piece := await self.stage.threads.run(next, pieces, None)) is not None:
