@@ -63,7 +63,7 @@ class BuildIndex:
     @property
     def is_pure(self) -> bool:
         """Whether all rows of one hash have equal keys, so that one of them stands for all."""
-        if self.exact:
+        if self.exact or not len(self.rows):
             return True
         counts = np.diff(self.starts)
         first = np.repeat(self.rows[self.starts[:-1]], counts)
@@ -127,9 +127,14 @@ def _valid(keys: Sequence[pa.Array]) -> Rows | None:
 
 def _equal(left: pa.Array, right: pa.Array) -> Rows:
     """Whether values that are not null are the same; for floats -0.0 is 0.0, and NaN is NaN."""
-    kind = left.type
-    plain = not (types.is_nested(kind) or types.is_floating(kind) or types.is_dictionary(kind))
-    if plain and not isinstance(kind, pa.BaseExtensionType):
+    if _compares(left.type):
         return np.asarray(pc.equal(left, right).to_numpy(zero_copy_only=False))
     codes = encode([pa.concat_arrays([left, right])]).codes
     return np.asarray(codes[: len(left)] == codes[len(left) :])
+
+
+def _compares(kind: pa.DataType) -> bool:
+    """Whether Arrow's `equal` takes it, and says what is meant here."""
+    whole = types.is_integer(kind) or types.is_boolean(kind) or types.is_temporal(kind) or types.is_decimal(kind)
+    texts = types.is_string(kind) or types.is_large_string(kind) or types.is_binary(kind) or types.is_large_binary(kind)
+    return bool(texts or (whole and kind != pa.month_day_nano_interval()))

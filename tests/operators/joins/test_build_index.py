@@ -83,3 +83,19 @@ def test_a_large_index_is_probed_in_the_order_of_the_hashes_and_finds_the_same()
     ((mine, theirs),) = index.pairs([pa.array(range(2 * rows))], 2 * rows, 2 * rows)
     assert len(mine) == rows
     assert (mine == 2 * theirs).all()
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.null(), pa.month_day_nano_interval(), pa.string_view(), pa.list_(pa.null())], ids=str
+)
+def test_keys_that_arrow_does_not_compare_are_compared(kind):
+    values = [None, None] if pa.types.is_null(kind) else [None, {"list<item: null>": [None]}.get(str(kind), "a")]
+    if kind == pa.month_day_nano_interval():
+        values = [None, pa.MonthDayNano([1, 2, 3])]
+    column = pa.array(values, kind)
+    index = BuildIndex.of([column, pa.array([1, 1])], 2)
+    assert index.is_pure
+    mine, theirs = index.found([column, pa.array([1, 1])], 2)
+    wanted = [] if pa.types.is_null(kind) else [1]
+    assert (mine.tolist(), theirs.tolist()) == (wanted, wanted)
+    assert [mine.tolist() for mine, _ in index.pairs([column, pa.array([1, 1])], 2, 9)] in ([wanted], [])
