@@ -15,6 +15,7 @@ import pyarrow as pa
 from pyarrow import compute as pc
 
 from brim.arrow_pool import arrow_pool
+from brim.operators.exchange.nulls import nulls
 from brim.operators.joins.build_index import BuildIndex
 from brim.operators.joins.kind import JoinSpec
 from brim.sizes import cut
@@ -89,11 +90,11 @@ class Matcher:
         if is_left:
             mine = [rows[name] for name in spec.left]
             return pa.RecordBatch.from_arrays(
-                mine + [_nulls(count, kind) for kind in types[len(mine) :]], schema=spec.schema
+                mine + [nulls(count, kind) for kind in types[len(mine) :]], schema=spec.schema
             )
         shared = dict(spec.coalesced)
         left = [
-            rows[shared[name]] if name in shared else _nulls(count, kind)
+            rows[shared[name]] if name in shared else nulls(count, kind)
             for name, kind in zip(spec.left, types, strict=False)
         ]
         return pa.RecordBatch.from_arrays(left + [rows[name] for name, _ in spec.right], schema=spec.schema)
@@ -107,9 +108,3 @@ def _taken(batch: pa.RecordBatch, rows: Flags) -> pa.RecordBatch:
 
 def _where(batch: pa.RecordBatch, flags: Flags) -> pa.RecordBatch:
     return pc.filter(batch, pa.array(flags), memory_pool=arrow_pool())
-
-
-def _nulls(count: int, kind: pa.DataType) -> pa.Array:
-    if isinstance(kind, pa.BaseExtensionType):
-        return pa.ExtensionArray.from_storage(kind, pa.nulls(count, kind.storage_type))
-    return pa.nulls(count, kind, memory_pool=arrow_pool())
