@@ -13,7 +13,7 @@ from brim.operators.exchange.exchange import Exchange
 from brim.operators.groups.group_batch import GroupBatch
 from brim.operators.joins.matcher import Matcher
 
-CHUNKS, CHUNK = 12, 25
+CHUNKS, CHUNK = 10, 25
 
 
 @pytest.mark.parametrize("first", range(0, CHUNKS * CHUNK, CHUNK))
