@@ -28,7 +28,7 @@ from brim.operators.exchange.sizing import most_parts
 from brim.operators.exchange.together import together
 from brim.operators.groups.group_batch import GroupBatch
 from brim.operators.groups.partial_groups import PartialGroups
-from brim.operators.protocol import Inbox, Kernel, Outbox, Stage
+from brim.operators.protocol import Inbox, Outbox, Stage
 from brim.sizes import cut
 
 WINDOW_BATCHES = 8
@@ -120,7 +120,7 @@ class GroupedPart:
         for piece in cut(states, piece_bytes):
             yield from cut(self.group.final(piece), piece_bytes)
 
-    def alike(self) -> Kernel:
+    def alike(self) -> OneGroup:
         return OneGroup(self.group)
 
 

@@ -22,7 +22,7 @@ from brim.operators.exchange.emit import emit
 from brim.operators.exchange.exchange import open_exchange
 from brim.operators.exchange.partitioning import Partitioning
 from brim.operators.keys.hashes import hash_rows
-from brim.operators.protocol import Inbox, Kernel, Outbox, Stage
+from brim.operators.protocol import Inbox, Outbox, Stage
 from brim.sizes import cut
 
 WINDOW_BATCHES = 4
@@ -94,5 +94,5 @@ class PartAsItIs:
         while batches:
             yield from cut(batches.pop(0), piece_bytes)
 
-    def alike(self) -> Kernel:
+    def alike(self) -> AsTheyCame:
         return AsTheyCame()

@@ -28,7 +28,7 @@ from brim.operators.exchange.sizing import most_parts
 from brim.operators.exchange.together import together
 from brim.operators.first_rows import FirstRows
 from brim.operators.keys.order import sort_order
-from brim.operators.protocol import Inbox, Kernel, Outbox, Stage
+from brim.operators.protocol import Inbox, Outbox, Stage
 from brim.sizes import cut
 
 ORDER_BYTES = 100  # a row: its words, its place, and both once more while they are sorted; texts take the most
@@ -95,5 +95,5 @@ class SortedPart:
             yield from cut(piece, 2 * piece_bytes)  # where rows differ much in size
             del piece
 
-    def alike(self) -> Kernel:
+    def alike(self) -> AsTheyCame:
         return AsTheyCame()

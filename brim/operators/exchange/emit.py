@@ -1,25 +1,29 @@
-"""Emit: solve the parts of an exchange, several at once, and send what comes of them in the order of the parts.
+"""Emit: solve the parts of one exchange, and send what comes of them in the order of the parts.
 
-A part is read whole on loan, where that is to be had. One that is too large is divided again, into parts of the same
-file; one that cannot be divided, because its rows are alike, goes through a kernel block by block.
+A part that is too large to be held is divided again, into parts of the same file; one that cannot be divided, because
+its rows are alike, goes through a kernel block by block.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
 
-from brim.operators.exchange.exchange import Exchange, open_exchange
-from brim.operators.exchange.part_loan import part_loan
-from brim.operators.ordered import Ordered
-from brim.operators.protocol import Kernel, Loan, Outbox, Stage
+from brim.operators.exchange.exchange import Exchange
+from brim.operators.exchange.solving import Solving, send_all, solve_parts
+from brim.operators.protocol import Kernel, Loan, Outbox
 
 PUT_TOGETHER = 3
 """Times what is kept: as it is, as one batch, and as what comes of that."""
+
+
+class Keeping(Kernel, Protocol):
+    """A kernel that says what it keeps."""
+
+    def state_bytes(self) -> int: ...
 
 
 class Solver(Protocol):
@@ -31,113 +35,66 @@ class Solver(Protocol):
     def solve(self, batches: list[pa.RecordBatch], piece_bytes: int) -> Iterator[pa.RecordBatch]:
         """The pieces that come of a whole part; `batches` is emptied as it is used up."""
 
-    def alike(self) -> Kernel:
+    def alike(self) -> Keeping:
         """What makes the pieces of a part that is too large to be held, and whose rows are all alike."""
 
 
 async def emit(exchange: Exchange, solver: Solver, outbox: Outbox) -> None:
     """Send what `solver` makes of each part of `exchange`, whose rows have all come."""
-    emission = _Emission(solver, outbox, exchange.stage)
-    async with Ordered(exchange.stage.threads.count, emission.solve, emission.send) as window:
-        emission.window = window
-        await emission.parts(exchange)
+    await solve_parts(_Emission(exchange, solver), outbox, exchange.stage)
 
 
-@dataclass(eq=False, slots=True)
-class _Job:
-    """A part that is being solved; `ready` is the piece to be sent next."""
+@dataclass(frozen=True, slots=True)
+class _Emission:
+    """The parts of one exchange."""
 
     exchange: Exchange
-    part: int
-    loan: Loan
-    pieces: Iterator[pa.RecordBatch] = field(default_factory=lambda: iter(()))
-    ready: pa.RecordBatch | None = None
-
-
-@dataclass(eq=False, slots=True)
-class _Emission:
-    """One call of `emit`."""
-
     solver: Solver
-    outbox: Outbox
-    stage: Stage
-    window: Ordered[_Job] = field(init=False)
 
-    async def parts(self, exchange: Exchange) -> None:
-        """All parts of `exchange`, one after another."""
-        for part in range(exchange.parts):
-            if not exchange.part_rows(part):
-                continue
-            need = partial(self._need, exchange, part)
-            await self.window.slot()
-            loan = await part_loan(self.stage.memory, self.window, need, exchange.write)
-            if loan is not None:
-                self.window.add(_Job(exchange, part, loan))
-                continue
-            self.window.leave()
-            await self._divided(exchange, part)
-        await self.window.idle()
+    @property
+    def parts(self) -> int:
+        return self.exchange.parts
 
-    def _need(self, exchange: Exchange, part: int) -> int:
-        need = self.solver.need(exchange.part_rows(part), exchange.part_size(part))
-        return need + self.stage.batch_bytes  # a piece of what comes of it
+    def rows(self, part: int) -> int:
+        return self.exchange.part_rows(part)
 
-    async def solve(self, job: _Job) -> None:
-        batches = await job.exchange.gather(job.part)
-        job.pieces = self.solver.solve(batches, self.stage.batch_bytes)
-        del batches
-        job.ready = await self.stage.threads.run(next, job.pieces, None)
+    def need(self, part: int) -> int:
+        need = self.solver.need(self.exchange.part_rows(part), self.exchange.part_size(part))
+        return need + self.exchange.stage.batch_bytes  # a piece of what comes of it
 
-    async def send(self, job: _Job) -> None:
-        while job.ready is not None:
-            piece, job.ready = job.ready, None
-            await self.outbox.send(piece)
-            del piece
-            job.ready = await self.stage.threads.run(next, job.pieces, None)
-        job.pieces = iter(())
-        job.loan.repay()
-        await job.exchange.free(job.part)
+    async def write(self) -> None:
+        await self.exchange.write()
 
-    async def _divided(self, exchange: Exchange, part: int) -> None:
-        """Solve a part that is too large in parts of its own."""
-        await self.window.idle()
-        await exchange.write()
-        blocks, threads, before = exchange.written[part], self.stage.threads, exchange.partitioning
-        assert before is not None
-        finer = await threads.run(exchange.divider.finer, before, blocks, exchange.most_parts)
+    async def solve(self, part: int) -> Iterator[pa.RecordBatch]:
+        return self.solver.solve(await self.exchange.gather(part), self.exchange.stage.batch_bytes)
+
+    async def free(self, part: int) -> None:
+        await self.exchange.free(part)
+
+    async def solve_large(self, part: int, solving: Solving) -> None:
+        """Solve it in parts of its own."""
+        finer = await self.exchange.finer(part)
         if finer is None:
-            await self._alike(exchange, part)
+            await self._alike(part, solving)
             return
-        opened = open_exchange(
-            self.stage, exchange.schema, exchange.divider, exchange.most_parts, partitioning=finer, file=blocks.file
-        )
-        async with opened as deeper:
-            while blocks:
-                await deeper.add(await threads.run(blocks.take))
-            await self.parts(deeper)
+        async with self.exchange.deeper(part, finer) as deeper:
+            await solving.all_of(_Emission(deeper, self.solver))
 
-    async def _alike(self, exchange: Exchange, part: int) -> None:
+    async def _alike(self, part: int, solving: Solving) -> None:
         """Send what comes of rows that are alike, block by block; what a kernel keeps of them is on loan."""
-        blocks, kernel, memory = exchange.written[part], self.solver.alike(), self.stage.memory
+        blocks, kernel, stage = self.exchange.written[part], self.solver.alike(), solving.stage
         loan: Loan | None = None
         try:
             while blocks:
-                need = PUT_TOGETHER * (
-                    (kernel.state_bytes() if hasattr(kernel, "state_bytes") else 0) + blocks.blocks[0].memory_bytes
-                )
+                need = PUT_TOGETHER * (kernel.state_bytes() + blocks.blocks[0].memory_bytes)
                 if loan is None or need > loan.size:
                     if loan is not None:
                         loan.repay()
-                    loan = memory.try_ahead(2 * need) or await memory.ahead(need)
-                batch = await self.stage.threads.run(blocks.take)
-                await self._send_all(kernel.push(batch, self.stage.batch_bytes))
+                    loan = stage.memory.try_ahead(2 * need) or await stage.memory.ahead(need)
+                batch = await stage.threads.run(blocks.take)
+                await send_all(kernel.push(batch, stage.batch_bytes), solving.outbox, stage)
                 del batch
-            await self._send_all(kernel.finish(self.stage.batch_bytes))
+            await send_all(kernel.finish(stage.batch_bytes), solving.outbox, stage)
         finally:
             if loan is not None:
                 loan.repay()
-
-    async def _send_all(self, pieces: Iterator[pa.RecordBatch]) -> None:
-        while (piece := await self.stage.threads.run(next, pieces, None)) is not None:
-            await self.outbox.send(piece)
-            del piece

@@ -219,6 +219,22 @@ class Exchange:
         """Bytes of one part that are in memory."""
         return self.part_size(part) - (self.written[part].size if self.written else 0)
 
+    async def finer(self, part: int) -> Partitioning | None:
+        """How to divide one part, which is written, again; None where it cannot be."""
+        assert self.partitioning is not None
+        return await self.stage.threads.run(self.divider.finer, self.partitioning, self.written[part], self.most_parts)
+
+    @asynccontextmanager
+    async def deeper(self, part: int, partitioning: Partitioning) -> AsyncIterator[Exchange]:
+        """The rows of one part, which are written, divided again, in the same file."""
+        opened = open_exchange(
+            self.stage, self.schema, self.divider, self.most_parts, partitioning=partitioning, file=self.file
+        )
+        async with opened as deeper:
+            while self.written and self.written[part]:
+                await deeper.add(await self.stage.threads.run(self.written[part].take))
+            yield deeper
+
     async def free(self, part: int) -> None:
         """Nobody needs the blocks of one part any more."""
         if self.written and self.written[part].blocks:

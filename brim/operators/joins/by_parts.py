@@ -8,9 +8,7 @@ which the other side is read once more.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -18,182 +16,106 @@ import pyarrow as pa
 
 from brim.operators.exchange.blocks import Blocks
 from brim.operators.exchange.by_hash import HashPartitioning
-from brim.operators.exchange.exchange import Exchange, open_exchange
-from brim.operators.exchange.part_loan import part_loan
+from brim.operators.exchange.exchange import Exchange
+from brim.operators.exchange.solving import Solving, send_all, solve_parts
 from brim.operators.exchange.together import together
 from brim.operators.joins.build_index import ROW_BYTES
 from brim.operators.joins.kind import JoinSpec
-from brim.operators.joins.matcher import Flags, Matcher
-from brim.operators.ordered import Ordered
-from brim.operators.protocol import Loan, Outbox, Stage
+from brim.operators.joins.matcher import Matcher
+from brim.operators.protocol import Outbox
 
 CHUNK_SHARE = 4  # of the window, for a chunk of the build side: with its copy and its index it takes about half
 
 
+async def join_parts(spec: JoinSpec, built: Exchange, probed: Exchange, outbox: Outbox, *, builds_left: bool) -> None:
+    """Send the join of both sides, whose rows have all come."""
+    await solve_parts(_Sides(spec, built, probed, builds_left), outbox, built.stage)
+
+
 @dataclass(frozen=True, slots=True)
-class Sides:
+class _Sides:
     """Both sides of a join, divided alike."""
 
+    spec: JoinSpec
     built: Exchange
     probed: Exchange
+    builds_left: bool
 
     @property
     def parts(self) -> int:
         return self.built.parts
 
+    def rows(self, part: int) -> int:
+        return self.built.part_rows(part) + self.probed.part_rows(part)
+
     def need(self, part: int) -> int:
-        """What joining one part holds: the build side twice while it is put together, its index, and the held rows."""
+        """The build side twice while it is put together, its index, and what is held of the other side.
+
+        Beside these a batch of the other side, twice while it is put together, what is taken of it, and a piece.
+        """
         build = 2 * self.built.part_size(part) + ROW_BYTES * self.built.part_rows(part)
-        return build + self.probed.held_size(part)
+        return build + self.probed.held_size(part) + 4 * self.built.stage.batch_bytes
 
     async def write(self) -> None:
-        """Hold nothing of either side any more."""
         await self.built.write()
         await self.probed.write()
 
+    async def solve(self, part: int) -> Iterator[pa.RecordBatch]:
+        build = await self.built.gather(part)
+        blocks, held = await self.probed.contents(part)
+        return self._joined(build, blocks, held)
 
-async def join_parts(spec: JoinSpec, built: Exchange, probed: Exchange, outbox: Outbox, *, builds_left: bool) -> None:
-    """Send the join of both sides, whose rows have all come."""
-    joining = _Joining(spec, outbox, built.stage, builds_left)
-    async with Ordered(built.stage.threads.count, joining.begin, joining.send) as window:
-        joining.window = window
-        await joining.parts(Sides(built, probed))
+    async def free(self, part: int) -> None:
+        await self.built.free(part)
+        await self.probed.free(part)
 
-
-@dataclass(eq=False, slots=True)
-class _Job:
-    """One part; `ready` is the piece that is sent next."""
-
-    sides: Sides
-    part: int
-    loan: Loan
-    pieces: Iterator[pa.RecordBatch] = field(default_factory=lambda: iter(()))
-    ready: pa.RecordBatch | None = None
-
-
-@dataclass(eq=False, slots=True)
-class _Joining:
-    """One call of `join_parts`."""
-
-    spec: JoinSpec
-    outbox: Outbox
-    stage: Stage
-    builds_left: bool
-    window: Ordered[_Job] = field(init=False)
-
-    async def parts(self, sides: Sides) -> None:
-        for part in range(sides.parts):
-            if not (sides.built.part_rows(part) or sides.probed.part_rows(part)):
-                continue
-            await self.window.slot()
-            loan = await part_loan(self.stage.memory, self.window, partial(self._need, sides, part), sides.write)
-            if loan is not None:
-                self.window.add(_Job(sides, part, loan))
-                continue
-            self.window.leave()
-            await self._divided(sides, part)
-        await self.window.idle()
-
-    async def begin(self, job: _Job) -> None:
-        build = await job.sides.built.gather(job.part)
-        blocks, held = await job.sides.probed.contents(job.part)
-        job.pieces = self._pieces(job.sides, build, blocks, held)
-        del build, held
-        job.ready = await self.stage.threads.run(next, job.pieces, None)
-
-    async def send(self, job: _Job) -> None:
-        while job.ready is not None:
-            piece, job.ready = job.ready, None
-            await self.outbox.send(piece)
-            del piece
-            job.ready = await self.stage.threads.run(next, job.pieces, None)
-        job.pieces = iter(())
-        job.loan.repay()
-        await job.sides.built.free(job.part)
-        await job.sides.probed.free(job.part)
-
-    def _pieces(
-        self, sides: Sides, build: list[pa.RecordBatch], blocks: Blocks, held: list[pa.RecordBatch]
+    def _joined(
+        self, build: list[pa.RecordBatch], blocks: Blocks, held: list[pa.RecordBatch]
     ) -> Iterator[pa.RecordBatch]:
         """The join of one part. Blocking."""
-        size = self.stage.batch_bytes
-        matcher = Matcher(self.spec, together(sides.built.schema, build), self.builds_left)
+        size = self.built.stage.batch_bytes
+        matcher = Matcher(self.spec, together(self.built.schema, build), self.builds_left)
         for batch in chain(blocks.gathered(size), _emptying(held)):
-            found: Flags = np.zeros(batch.num_rows, np.bool_)
-            yield from matcher.matches(batch, found, size)
-            yield from matcher.unmatched(batch, found, size)
+            yield from matcher.joined(batch, size)
             del batch
         yield from matcher.rest(size)
 
-    def _need(self, sides: Sides, part: int) -> int:
-        return sides.need(part) + 4 * self.stage.batch_bytes  # a batch of the other side, twice, what is taken, a piece
-
-    async def _divided(self, sides: Sides, part: int) -> None:
-        """Join a part whose build side is too large."""
-        await self.window.idle()
-        await sides.write()
-        built, probed = sides.built, sides.probed
-        before = built.partitioning
-        assert isinstance(before, HashPartitioning)
-        finer = await self.stage.threads.run(built.divider.finer, before, built.written[part], built.most_parts)
+    async def solve_large(self, part: int, solving: Solving) -> None:
+        """Divide both sides again."""
+        finer = await self.built.finer(part)
         if finer is None:
-            await self._in_chunks(sides, part)
+            await self._in_chunks(part, solving)
             return
         assert isinstance(finer, HashPartitioning)
-        async with _deeper(built, finer) as deeper_built:
-            await _move(built, part, deeper_built)
-            alike = replace(finer, columns=_columns(probed))
-            async with _deeper(probed, alike) as deeper_probed:
-                await _move(probed, part, deeper_probed)
-                await self.parts(Sides(deeper_built, deeper_probed))
+        assert isinstance(self.probed.partitioning, HashPartitioning)
+        alike = replace(finer, columns=self.probed.partitioning.columns)
+        async with self.built.deeper(part, finer) as built, self.probed.deeper(part, alike) as probed:
+            await solving.all_of(replace(self, built=built, probed=probed))
 
-    async def _in_chunks(self, sides: Sides, part: int) -> None:
+    async def _in_chunks(self, part: int, solving: Solving) -> None:
         """Join a part chunk by chunk of the build side; what a probing row has found is kept from chunk to chunk."""
-        probe, _ = await sides.probed.contents(part)
-        found = [np.zeros(block.rows, np.bool_) for block in probe.blocks]
-        build, size, threads = sides.built.written[part], self.stage.batch_bytes, self.stage.threads
-        with await self.stage.memory.ahead(self.stage.memory.window_bytes):
+        stage, outbox, build = solving.stage, solving.outbox, self.built.written[part]
+        probe, _ = await self.probed.contents(part)
+        kept = self.spec.sends_alone(is_left=not self.builds_left)
+        with await stage.memory.ahead(stage.memory.window_bytes + (probe.rows if kept else 0)):
+            found = [np.zeros(block.rows, np.bool_) for block in probe.blocks] if kept else None
             while build:
-                matcher = await threads.run(self._matcher_of_chunk, build, sides.built.schema)
-                for number, flags in enumerate(found):
-                    batch = await threads.run(probe.read, number)
-                    await self._send_all(matcher.matches(batch, flags, size))
+                matcher = await stage.threads.run(self._matcher_of_chunk, build)
+                for number in range(len(probe.blocks)):
+                    batch = await stage.threads.run(probe.read, number)
+                    flags = np.zeros(batch.num_rows, np.bool_) if found is None else found[number]
+                    await send_all(matcher.matches(batch, flags, stage.batch_bytes), outbox, stage)
                     if not build:
-                        await self._send_all(matcher.unmatched(batch, flags, size))
-                await self._send_all(matcher.rest(size))
-        await sides.probed.free(part)
+                        await send_all(matcher.unmatched(batch, flags, stage.batch_bytes), outbox, stage)
+                await send_all(matcher.rest(stage.batch_bytes), outbox, stage)
+        await self.probed.free(part)
 
-    def _matcher_of_chunk(self, build: Blocks, schema: pa.Schema) -> Matcher:
+    def _matcher_of_chunk(self, build: Blocks) -> Matcher:
         """A matcher of the next blocks of the build side that fit, one at least. Blocking."""
-        most, chunk = self.stage.memory.window_bytes // CHUNK_SHARE, [build.take()]
+        most, chunk = self.built.stage.memory.window_bytes // CHUNK_SHARE, [build.take()]
         while build and sum(batch.nbytes for batch in chunk) + build.blocks[0].memory_bytes <= most:
             chunk.append(build.take())
-        return Matcher(self.spec, together(schema, chunk), self.builds_left)
-
-    async def _send_all(self, pieces: Iterator[pa.RecordBatch]) -> None:
-        while (piece := await self.stage.threads.run(next, pieces, None)) is not None:
-            await self.outbox.send(piece)
-            del piece
-
-
-def _deeper(before: Exchange, partitioning: HashPartitioning) -> AbstractAsyncContextManager[Exchange]:
-    """An exchange for one part of `before`, in the same file."""
-    return open_exchange(
-        before.stage, before.schema, before.divider, before.most_parts, partitioning=partitioning, file=before.file
-    )
-
-
-async def _move(before: Exchange, part: int, deeper: Exchange) -> None:
-    """Divide one part of `before` again."""
-    blocks = before.written[part] if before.is_written else Blocks(None)
-    while blocks:
-        await deeper.add(await before.stage.threads.run(blocks.take))
-
-
-def _columns(exchange: Exchange) -> tuple[str, ...]:
-    partitioning = exchange.partitioning
-    assert isinstance(partitioning, HashPartitioning)
-    return partitioning.columns
+        return Matcher(self.spec, together(self.built.schema, chunk), self.builds_left)
 
 
 def _emptying(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -14,21 +14,21 @@ Fails    with `SpillDiskFull`; with `CorruptInput` where the spill folder gives 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import pyarrow as pa
 
 from brim.operators.exchange.by_hash import HashDivider, HashPartitioning
 from brim.operators.exchange.exchange import open_exchange
 from brim.operators.exchange.sizing import most_parts
+from brim.operators.exchange.solving import send_all
 from brim.operators.exchange.together import together
 from brim.operators.joins.build_index import ROW_BYTES
 from brim.operators.joins.by_parts import join_parts
 from brim.operators.joins.kind import JoinSpec
-from brim.operators.joins.matcher import Flags, Matcher
+from brim.operators.joins.matcher import Matcher
 from brim.operators.protocol import Inbox, Outbox, Stage
 
 WINDOW_BATCHES = 8
@@ -87,18 +87,6 @@ def _matcher(spec: JoinSpec, schema: pa.Schema, batches: list[pa.RecordBatch], b
 async def _probe(matcher: Matcher, inbox: Inbox, outbox: Outbox, stage: Stage) -> None:
     """Send what comes of every batch of `inbox` at once, and of the build side at the end."""
     async for batch in inbox:
-        await _send_all(_of_batch(matcher, batch, stage.batch_bytes), outbox, stage)
+        await send_all(matcher.joined(batch, stage.batch_bytes), outbox, stage)
         del batch
-    await _send_all(matcher.rest(stage.batch_bytes), outbox, stage)
-
-
-def _of_batch(matcher: Matcher, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
-    found: Flags = np.zeros(batch.num_rows, np.bool_)
-    yield from matcher.matches(batch, found, piece_bytes)
-    yield from matcher.unmatched(batch, found, piece_bytes)
-
-
-async def _send_all(pieces: Iterator[pa.RecordBatch], outbox: Outbox, stage: Stage) -> None:
-    while (piece := await stage.threads.run(next, pieces, None)) is not None:
-        await outbox.send(piece)
-        del piece
+    await send_all(matcher.rest(stage.batch_bytes), outbox, stage)

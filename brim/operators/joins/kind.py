@@ -24,7 +24,7 @@ class JoinSpec:
         left_on, right_on: the key columns of each side.
         left: the columns of the left side that are sent.
         right: those of the right side, with the names they get.
-        coalesced: keys of the left side that also say what the right side's key is where there is no left row.
+        coalesced: keys that both sides have, which are taken from the right side where there is no left row.
         schema: of what is sent.
     """
 
@@ -33,17 +33,12 @@ class JoinSpec:
     right_on: tuple[str, ...]
     left: tuple[str, ...]
     right: tuple[tuple[str, str], ...]
-    coalesced: tuple[tuple[str, str], ...]
+    coalesced: tuple[str, ...]
     schema: pa.Schema
 
-    @property
-    def keeps_left(self) -> bool:
-        """Whether left rows without a match are sent, with nulls."""
-        return self.how in ("left", "full")
-
-    @property
-    def keeps_right(self) -> bool:
-        return self.how in ("right", "full")
+    def sends_alone(self, *, is_left: bool) -> bool:
+        """Whether rows of that side are sent by themselves, according to whether they have a match."""
+        return self.how in ("full", "left" if is_left else "right") or (is_left and self.how in FILTERS)
 
     @property
     def sends_pairs(self) -> bool:
@@ -73,7 +68,7 @@ def join_spec(id_: str, how: How, left: pa.Schema, right: pa.Schema, keys: JoinK
     names = [field.name for field in fields]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise PlanError(f"{id_}: more than one column would be called {twice}; choose another suffix=")
-    coalesced = tuple((name, name) for name in sorted(shared)) if how in ("right", "full") else ()
+    coalesced = tuple(sorted(shared)) if how in ("right", "full") else ()
     schema = pa.schema([pa.field(field.name, field.type) for field in fields])
     return JoinSpec(how, keys.left, keys.right, tuple(left.names), tuple(renamed), coalesced, schema)
 

@@ -40,6 +40,12 @@ class Matcher:
         self.met = np.zeros(self.build.num_rows, np.bool_)
         self._alike = not self.spec.sends_pairs and self._index.is_pure
 
+    def joined(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
+        """All that is sent for probing rows, where the whole build side is here."""
+        found: Flags = np.zeros(batch.num_rows, np.bool_)
+        yield from self.matches(batch, found, piece_bytes)
+        yield from self.unmatched(batch, found, piece_bytes)
+
     def matches(self, batch: pa.RecordBatch, found: Flags, piece_bytes: int) -> Iterator[pa.RecordBatch]:
         """Pairs of rows, where pairs are sent; which rows have been part of one is noted in `found` and `met`."""
         names = self.spec.right_on if self.builds_left else self.spec.left_on
@@ -65,13 +71,10 @@ class Matcher:
         yield from self._alone(self.build, self.met, piece_bytes, is_left=self.builds_left)
 
     def _alone(self, batch: pa.RecordBatch, met: Flags, piece_bytes: int, *, is_left: bool) -> Iterator[pa.RecordBatch]:
-        spec = self.spec
-        if spec.how in ("semi", "anti"):
-            if is_left:
-                yield from cut(_where(batch, met if spec.how == "semi" else ~met), piece_bytes)
-        elif (spec.keeps_left if is_left else spec.keeps_right) and not met.all():
-            rows = _where(batch, ~met)
-            yield from cut(self._padded(rows, is_left=is_left), piece_bytes)
+        if not self.spec.sends_alone(is_left=is_left):
+            return
+        rows = _where(batch, met if self.spec.how == "semi" else ~met)
+        yield from cut(self._padded(rows, is_left=is_left) if self.spec.sends_pairs else rows, piece_bytes)
 
     def _pairs_in(self, piece_bytes: int, batch: pa.RecordBatch) -> int:
         """How many pairs make a piece, at rows of the mean size."""
@@ -92,9 +95,8 @@ class Matcher:
             return pa.RecordBatch.from_arrays(
                 mine + [nulls(count, kind) for kind in types[len(mine) :]], schema=spec.schema
             )
-        shared = dict(spec.coalesced)
         left = [
-            rows[shared[name]] if name in shared else nulls(count, kind)
+            rows[name] if name in spec.coalesced else nulls(count, kind)
             for name, kind in zip(spec.left, types, strict=False)
         ]
         return pa.RecordBatch.from_arrays(left + [rows[name] for name, _ in spec.right], schema=spec.schema)
