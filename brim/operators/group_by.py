@@ -74,8 +74,8 @@ class GroupBy:
         """Put the groups together that are held, where that makes fewer of them."""
         if not exchange.is_written and shrinking.is_worth_it(exchange.size):
             before = exchange.size
-            await exchange.keep(self._merged)
-            shrinking.tried(before, exchange.size)
+            if await exchange.keep(self._merged):
+                shrinking.tried(before, exchange.size)
 
     def _merged(self, states: list[pa.RecordBatch]) -> pa.RecordBatch:
         return self.group.merged(together(self.group.states_schema, states))

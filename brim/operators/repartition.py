@@ -55,21 +55,19 @@ class Repartition:
             await emit(exchange, PartAsItIs(), outbox)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Given:
     """The parts that were asked for."""
 
     parts: int
     by: tuple[str, ...]
-    rows: int = 0  # dealt in turns so far
 
-    def ids(self, batch: pa.RecordBatch) -> Ids:
+    def ids(self, batch: pa.RecordBatch, first_row: int) -> Ids:
         narrow = np.uint8 if self.parts <= 1 << 8 else np.uint16
         if self.by:
             hashes = hash_rows([batch[name] for name in self.by])
             return ((hashes >> _HALF) * np.uint64(self.parts) >> _HALF).astype(narrow)
-        first, self.rows = self.rows, self.rows + batch.num_rows
-        return (np.arange(first, self.rows) % self.parts).astype(narrow)
+        return (np.arange(first_row, first_row + batch.num_rows) % self.parts).astype(narrow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import anyio
 import pyarrow as pa
 import pytest
-from kit import FakeMemory, FakeStage, run_operator
+from kit import FakeMemory, FakeStage, RealThreads, run_operator
 
 from brim.operators.repartition import Repartition
 from brim.sizes import KIB
@@ -12,9 +13,9 @@ from brim.sizes import KIB
 SCHEMA = pa.schema([("k", pa.int64()), ("row", pa.int64())])
 
 
-def run(parts, by, rows, state_limit):
+def run(parts, by, rows, state_limit, **given):
     table = pa.table({"k": [row % 50 for row in range(rows)], "row": range(rows)}, schema=SCHEMA)
-    stage = FakeStage(batch_bytes=8 * KIB, memory=FakeMemory(window_bytes=32 * KIB, state_limit=state_limit))
+    stage = FakeStage(batch_bytes=8 * KIB, memory=FakeMemory(window_bytes=32 * KIB, state_limit=state_limit), **given)
     return run_operator(Repartition(parts, by, SCHEMA), table.to_batches(max_chunksize=700), stage=stage).batches
 
 
@@ -38,4 +39,19 @@ def test_rows_of_equal_keys_are_in_one_part_and_parts_follow_each_other(parts, s
 @pytest.mark.parametrize("state_limit", [0, 1 << 30])
 def test_without_keys_rows_are_dealt_out_in_turns(state_limit):
     rows = [row for batch in run(3, (), 5000, state_limit) for row in batch["row"].to_pylist()]
+    assert rows == [*range(0, 5000, 3), *range(1, 5000, 3), *range(2, 5000, 3)]
+
+
+def test_turns_are_those_of_the_input_though_batches_are_divided_at_once():
+    class LateThreads(RealThreads):
+        """The first of two calls ends after the second."""
+
+        async def run(self, function, *arguments):
+            self.calls = getattr(self, "calls", 0) + 1
+            if self.calls % 2:
+                await anyio.lowlevel.checkpoint()
+                await anyio.wait_all_tasks_blocked()
+            return await super().run(function, *arguments)
+
+    rows = [row for batch in run(3, (), 5000, 1 << 30, threads=LateThreads()) for row in batch["row"].to_pylist()]
     assert rows == [*range(0, 5000, 3), *range(1, 5000, 3), *range(2, 5000, 3)]

@@ -26,7 +26,7 @@ class HashPartitioning:
     parts: int
     level: int = 0
 
-    def ids(self, batch: pa.RecordBatch) -> Ids:
+    def ids(self, batch: pa.RecordBatch, first_row: int = 0) -> Ids:  # noqa: ARG002 - by what it holds
         if self.parts == 1:
             return np.zeros(batch.num_rows, np.uint8)
         hashes = hash_rows([batch[name] for name in self.columns])

@@ -52,7 +52,7 @@ class RangePartitioning:
     def parts(self) -> int:
         return len(self.splitters) + 1
 
-    def ids(self, batch: pa.RecordBatch) -> Ids:
+    def ids(self, batch: pa.RecordBatch, first_row: int = 0) -> Ids:  # noqa: ARG002 - by what it holds
         words = self.keys.words(batch, self.place) if self.splitters else None
         if words is None:
             return np.zeros(batch.num_rows, np.uint8)

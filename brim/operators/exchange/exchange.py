@@ -43,6 +43,7 @@ class _Arriving:
     """A batch on its way in: first as it came, then divided by `partitioning`."""
 
     batch: pa.RecordBatch | None
+    first_row: int
     partitioning: Partitioning | None = None
     cut: Cut | None = None
 
@@ -64,6 +65,7 @@ class Exchange:
     written: list[Blocks] = field(default_factory=list)
     rows: int = 0
     size: int = 0
+    _arrived: int = 0  # rows, those on their way too
     _counts: Ids | None = None
     _sizes: Ids | None = None
     _half: int = 0  # of what could be held when it was full; with more the first half is written
@@ -104,22 +106,26 @@ class Exchange:
 
             async def add(batch: pa.RecordBatch) -> None:
                 await window.slot()
-                window.add(_Arriving(batch))
+                window.add(self._arriving(batch))
 
             yield add
 
     async def add(self, batch: pa.RecordBatch) -> None:
         """Take the rows of `batch`, which come after all that were taken before."""
-        arriving = _Arriving(batch)
+        arriving = self._arriving(batch)
         del batch
         await self._divide(arriving)
         await self._put(arriving)
+
+    def _arriving(self, batch: pa.RecordBatch) -> _Arriving:
+        first_row, self._arrived = self._arrived, self._arrived + batch.num_rows
+        return _Arriving(batch, first_row)
 
     async def _divide(self, arriving: _Arriving) -> None:
         assert arriving.batch is not None
         batch, arriving.batch = arriving.batch, None
         arriving.partitioning = self.partitioning
-        arriving.cut = await self.stage.threads.run(_cut, batch, self.partitioning)
+        arriving.cut = await self.stage.threads.run(_cut, batch, self.partitioning, arriving.first_row)
 
     async def _put(self, arriving: _Arriving) -> None:
         cut, arriving.cut = arriving.cut, None
@@ -130,7 +136,7 @@ class Exchange:
                 await self._write()
                 fits = self.holding.grow(cut.size)
             if arriving.partitioning is not self.partitioning:  # decided meanwhile
-                cut = await self.stage.threads.run(_cut, cut.batch, self.partitioning)
+                cut = await self.stage.threads.run(_cut, cut.batch, self.partitioning, arriving.first_row)
             self._take(cut)
             del cut
             if not fits:
@@ -149,12 +155,12 @@ class Exchange:
         self._counts = counts if self._counts is None else self._counts + counts
         self._sizes = sizes if self._sizes is None else self._sizes + sizes
 
-    async def keep(self, best: Callable[[list[pa.RecordBatch]], pa.RecordBatch]) -> None:
-        """Keep `best` of all rows, which lie in memory as they came; nothing is kept where some are written already."""
+    async def keep(self, best: Callable[[list[pa.RecordBatch]], pa.RecordBatch]) -> bool:
+        """Keep `best` of all rows; say whether they lay in memory, as they came, and there was memory for it."""
         async with self._turn:
             loan = None if self.partitioning is not None else self.stage.memory.try_work(self.size)
             if loan is None:  # one that is waited for might be waiting for what is held here
-                return
+                return False
             with loan:
                 kept = Cut.whole(await self.stage.threads.run(best, [cut.batch for cut in self.cuts]))
             self.cuts.clear()
@@ -163,6 +169,7 @@ class Exchange:
             self.cuts.append(kept)
             if not self.holding.grow(kept.size):
                 await self._write()
+            return True
 
     async def take_all(self, need: int) -> tuple[Loan, list[pa.RecordBatch]] | None:
         """All rows, as they came, and `need` bytes for them; None where not all are in memory, or there is not so much.
@@ -280,12 +287,13 @@ class Exchange:
 
     async def _decide(self, parts: int) -> None:
         """Find out how to divide the rows, and divide those that are held, one batch at a time."""
-        batches = [cut.batch for cut in self.cuts]
+        batches, first_row = [cut.batch for cut in self.cuts], 0
         self.partitioning = await self.stage.threads.run(self.divider.first, batches, parts)
         del batches
         for place, cut in enumerate(self.cuts):
-            self.cuts[place] = await self.stage.threads.run(_cut, cut.batch, self.partitioning)
+            self.cuts[place] = await self.stage.threads.run(_cut, cut.batch, self.partitioning, first_row)
             self._count(self.cuts[place])
+            first_row += cut.batch.num_rows
 
 
 @asynccontextmanager
@@ -317,10 +325,10 @@ async def open_exchange(
             opened.file.close()
 
 
-def _cut(batch: pa.RecordBatch, partitioning: Partitioning | None) -> Cut:
+def _cut(batch: pa.RecordBatch, partitioning: Partitioning | None, first_row: int) -> Cut:
     if partitioning is None or partitioning.parts == 1:
         return Cut.whole(batch)
-    return Cut.by(partitioning.ids(batch), partitioning.parts, batch)
+    return Cut.by(partitioning.ids(batch, first_row), partitioning.parts, batch)
 
 
 def _copied(slices: list[pa.RecordBatch]) -> list[pa.RecordBatch]:

@@ -16,8 +16,8 @@ class Partitioning(Protocol):
     @property
     def parts(self) -> int: ...
 
-    def ids(self, batch: pa.RecordBatch) -> Ids:
-        """The part of each row, from 0."""
+    def ids(self, batch: pa.RecordBatch, first_row: int) -> Ids:
+        """The part of each row, from 0; `first_row` is how many rows came before this batch."""
 
 
 class Divider(Protocol):

@@ -40,11 +40,11 @@ class Matcher:
         self.met = np.zeros(self.build.num_rows, np.bool_)
         self._alike = not self.spec.sends_pairs and self._index.is_pure
 
-    def joined(self, batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
+    def joined(self, probing: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
         """All that is sent for probing rows, where the whole build side is here."""
-        found: Flags = np.zeros(batch.num_rows, np.bool_)
-        yield from self.matches(batch, found, piece_bytes)
-        yield from self.unmatched(batch, found, piece_bytes)
+        found: Flags = np.zeros(probing.num_rows, np.bool_)
+        yield from self.matches(probing, found, piece_bytes)
+        yield from self.unmatched(probing, found, piece_bytes)
 
     def matches(self, batch: pa.RecordBatch, found: Flags, piece_bytes: int) -> Iterator[pa.RecordBatch]:
         """Pairs of rows, where pairs are sent; which rows have been part of one is noted in `found` and `met`."""

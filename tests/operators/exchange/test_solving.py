@@ -10,7 +10,6 @@ from kit import Collected, FakeMemory, FakeStage, RealThreads
 from brim.operators.exchange.solving import send_all, solve_parts
 from brim.sizes import KIB
 
-
 OTHERS = 1
 
 
