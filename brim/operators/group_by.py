@@ -24,7 +24,7 @@ import pyarrow as pa
 from brim.operators.exchange.by_hash import HashDivider
 from brim.operators.exchange.emit import emit
 from brim.operators.exchange.exchange import Exchange, open_exchange
-from brim.operators.exchange.sizing import most_parts
+from brim.operators.exchange.sizing import exchange_floor, most_parts
 from brim.operators.exchange.together import together
 from brim.operators.groups.group_batch import GroupBatch
 from brim.operators.groups.partial_groups import PartialGroups
@@ -48,8 +48,8 @@ class GroupBy:
         return WINDOW_BATCHES * batch_bytes
 
     def floor_bytes(self, batch_bytes: int) -> int:
-        """The batch in hand, its states, states that wait, two batches being divided, a block, and the window."""
-        return 6 * batch_bytes + self.window_bytes(batch_bytes)
+        """The batch in hand, its states, states that wait, their exchange, and the window."""
+        return 3 * batch_bytes + exchange_floor(batch_bytes) + self.window_bytes(batch_bytes)
 
     async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
         (inbox,) = inboxes

@@ -21,6 +21,7 @@ from brim.operators.exchange.cut import Ids
 from brim.operators.exchange.emit import emit
 from brim.operators.exchange.exchange import open_exchange
 from brim.operators.exchange.partitioning import Partitioning
+from brim.operators.exchange.sizing import exchange_floor
 from brim.operators.keys.hashes import hash_rows
 from brim.operators.protocol import Inbox, Outbox, Stage
 from brim.sizes import cut
@@ -43,8 +44,8 @@ class Repartition:
         return WINDOW_BATCHES * batch_bytes
 
     def floor_bytes(self, batch_bytes: int) -> int:
-        """The batch in hand, two batches being divided, a block that is written, and the window."""
-        return 4 * batch_bytes + self.window_bytes(batch_bytes)
+        """The batch in hand, its exchange, and the window."""
+        return batch_bytes + exchange_floor(batch_bytes) + self.window_bytes(batch_bytes)
 
     async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
         (inbox,) = inboxes

@@ -24,7 +24,7 @@ from brim.operators.exchange.as_they_came import AsTheyCame
 from brim.operators.exchange.by_range import RangeDivider, SortKeys
 from brim.operators.exchange.emit import emit
 from brim.operators.exchange.exchange import Exchange, open_exchange
-from brim.operators.exchange.sizing import most_parts
+from brim.operators.exchange.sizing import exchange_floor, most_parts
 from brim.operators.exchange.together import together
 from brim.operators.first_rows import FirstRows
 from brim.operators.keys.order import sort_order
@@ -49,8 +49,8 @@ class Sort:
         return WINDOW_BATCHES * batch_bytes
 
     def floor_bytes(self, batch_bytes: int) -> int:
-        """The batch in hand, two batches being divided, a block that is written, and the window."""
-        return 4 * batch_bytes + self.window_bytes(batch_bytes)
+        """The batch in hand, its exchange, and the window."""
+        return batch_bytes + exchange_floor(batch_bytes) + self.window_bytes(batch_bytes)
 
     async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
         (inbox,) = inboxes

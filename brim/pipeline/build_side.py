@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from brim.pipeline.expected_rows import expected_rows
 from brim.pipeline.materialising import Join
 from brim.pipeline.nodes import (
     Node,
 )
 
-FIXED_BYTES, OTHER_BYTES = 8, 32
-"""What a value is taken to weigh, of a type of fixed width and of another."""
+OTHER_BYTES = 32
+"""What a value is taken to weigh whose type has no width."""
 
 
 def builds_left(node: Join) -> bool:
@@ -26,8 +28,5 @@ def _bytes(node: Node) -> int | None:
     return rows * sum(_value_bytes(field.type) for field in node.schema)
 
 
-def _value_bytes(kind: object) -> int:
-    try:
-        return int(kind.bit_width) // 8 or 1  # type: ignore[attr-defined]
-    except ValueError:
-        return OTHER_BYTES
+def _value_bytes(kind: pa.DataType) -> int:
+    return max(1, kind.bit_width // 8) if pa.types.is_primitive(kind) else OTHER_BYTES

@@ -20,7 +20,7 @@ from brim.operators.keys.common_prefix import WORTH_IT_AFTER, CommonPrefix
 from brim.operators.keys.words import FIRST, Place, Words, following, range_parts
 
 SAMPLED_A_PART = 128
-"""Rows of a sample for each part: the largest part is then rarely more than 1.4 times the mean."""
+"""Rows of a sample for each part of each batch."""
 
 Words64 = np.ndarray[Any, Any]
 

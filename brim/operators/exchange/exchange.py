@@ -22,11 +22,9 @@ from brim.events import Spilled
 from brim.operators.exchange.blocks import Blocks, write_parts
 from brim.operators.exchange.cut import Cut, Ids
 from brim.operators.exchange.partitioning import Divider, Partitioning
+from brim.operators.exchange.sizing import DIVIDED_AT_ONCE
 from brim.operators.ordered import Ordered
 from brim.operators.protocol import Holding, Inbox, Loan, SpillFile, Stage
-
-DIVIDED_AT_ONCE = 2
-"""Batches, each of them twice for a moment: the floor of a stage has room for so many."""
 
 PART_LEAST = 1 << 20
 """Bytes of a part that are not worth dividing further."""

@@ -15,7 +15,7 @@ from brim.operators.exchange.together import together
 from brim.operators.groups.group_batch import GroupBatch
 
 WORTH_IT = 0.6
-"""Of the rows, as groups: with more, grouping them twice takes longer than dividing the rows."""
+"""Of the rows, as groups: with more, grouping saves little of the dividing and the writing."""
 TRY_AGAIN = 16
 """Times as many rows as were tried."""
 

@@ -17,6 +17,7 @@ from pyarrow import types
 from brim.operators.joins.hash_table import HashTable
 from brim.operators.keys.codes import encode
 from brim.operators.keys.hashes import hash_rows, is_exact
+from brim.operators.keys.views import valid_rows
 
 Rows = np.ndarray[Any, Any]
 
@@ -53,53 +54,48 @@ class BuildIndex:
 
     def pairs(self, keys: Sequence[pa.Array], count: int, most: int) -> Iterator[tuple[Rows, Rows]]:
         """Places of probing rows, and of the rows of this side that each belongs to; at most `most` at once."""
-        if not count or not len(self.rows):
-            return
-        probing, first, counts = self._met(keys, count)
-        for probe, build in _expanded(probing, first, counts, most):
+        probing, group = self._met(keys, count)
+        first = self.starts[group]
+        for probe, build in _expanded(probing, first, self.starts[group + 1] - first, most):
             rows = self.rows[build]
-            yield (probe, rows) if self.exact else self._verified(keys, probe, rows)
+            same = self._same(keys, probe, rows)
+            yield (probe, rows) if same is None else (probe[same], rows[same])
 
     @property
     def is_pure(self) -> bool:
         """Whether all rows of one hash have equal keys, so that one of them stands for all."""
-        if self.exact or not len(self.rows):
-            return True
-        counts = np.diff(self.starts)
-        first = np.repeat(self.rows[self.starts[:-1]], counts)
-        return all(_equal(column.take(pa.array(self.rows)), column.take(pa.array(first))).all() for column in self.keys)
+        first = np.repeat(self.rows[self.starts[:-1]], np.diff(self.starts))
+        same = self._same(self.keys, self.rows, first)
+        return same is None or bool(same.all())
 
     def found(self, keys: Sequence[pa.Array], count: int) -> tuple[Rows, Rows]:
         """Places of probing rows that belong to some row of this side, and those rows, each once; of a pure index."""
-        if not count or not len(self.rows):
-            return np.arange(0), np.arange(0)
-        probing, first, _ = self._met(keys, count)
-        if not self.exact:
-            same = np.ones(len(probing), np.bool_)
-            for left, right in zip(keys, self.keys, strict=True):
-                same &= _equal(left.take(pa.array(probing)), right.take(pa.array(self.rows[first])))
-            probing, first = probing[same], first[same]
-        groups = np.unique(np.searchsorted(self.starts, first, side="right") - 1)
+        probing, group = self._met(keys, count)
+        same = self._same(keys, probing, self.rows[self.starts[group]])
+        if same is not None:
+            probing, group = probing[same], group[same]
         flags = np.zeros(len(self.starts) - 1, np.bool_)
-        flags[groups] = True
+        flags[group] = True
         return probing, self.rows[np.repeat(flags, np.diff(self.starts))]
 
-    def _met(self, keys: Sequence[pa.Array], count: int) -> tuple[Rows, Rows, Rows]:
-        """Probing rows whose hash there is, where its rows begin, and how many there are."""
+    def _met(self, keys: Sequence[pa.Array], count: int) -> tuple[Rows, Rows]:
+        """Probing rows whose hash there is, and its place."""
+        if not count or not len(self.rows):
+            return np.arange(0), np.arange(0)
         if not self.keys:
-            return np.arange(count), np.zeros(count, np.int64), np.full(count, self.count)
-        hashes, valid = hash_rows(keys), _valid(keys)
-        place = self.table.places(hashes)
-        met = np.flatnonzero(place >= 0) if valid is None else np.flatnonzero((place >= 0) & valid)
-        place = place[met]
-        return met, self.starts[place], self.starts[place + 1] - self.starts[place]
+            return np.arange(count), np.zeros(count, np.int64)
+        place, valid = self.table.places(hash_rows(keys)), _valid(keys)
+        met = np.flatnonzero(place >= 0 if valid is None else (place >= 0) & valid)
+        return met, place[met]
 
-    def _verified(self, keys: Sequence[pa.Array], probe: Rows, build: Rows) -> tuple[Rows, Rows]:
-        """The pairs whose keys are equal, and not only their hashes."""
+    def _same(self, keys: Sequence[pa.Array], probe: Rows, build: Rows) -> Rows | None:
+        """Which of the pairs have equal keys, and not only equal hashes; None where that is the same."""
+        if self.exact or not len(probe):
+            return None
         same = np.ones(len(probe), np.bool_)
         for left, right in zip(keys, self.keys, strict=True):
             same &= _equal(left.take(pa.array(probe)), right.take(pa.array(build)))
-        return (probe, build) if same.all() else (probe[same], build[same])
+        return same
 
 
 def _expanded(probing: Rows, first: Rows, counts: Rows, most: int) -> Iterator[tuple[Rows, Rows]]:
@@ -117,12 +113,8 @@ def _expanded(probing: Rows, first: Rows, counts: Rows, most: int) -> Iterator[t
 
 def _valid(keys: Sequence[pa.Array]) -> Rows | None:
     """Whether all keys of a row are there; None where no key is null."""
-    valid = None
-    for column in keys:
-        if column.null_count or types.is_null(column.type):
-            there = pc.is_valid(column).to_numpy(zero_copy_only=False)
-            valid = there if valid is None else valid & there
-    return valid
+    masks = [mask for column in keys if (mask := valid_rows(column)) is not None]
+    return np.logical_and.reduce(masks) if masks else None
 
 
 def _equal(left: pa.Array, right: pa.Array) -> Rows:

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from brim.operators.exchange.by_hash import HashDivider, HashPartitioning
 from brim.operators.exchange.exchange import open_exchange
-from brim.operators.exchange.sizing import most_parts
+from brim.operators.exchange.sizing import exchange_floor, most_parts
 from brim.operators.exchange.solving import send_all
 from brim.operators.exchange.together import together
 from brim.operators.joins.build_index import ROW_BYTES
@@ -52,8 +52,8 @@ class Join:
         return WINDOW_BATCHES * batch_bytes
 
     def floor_bytes(self, batch_bytes: int) -> int:
-        """The batch in hand, two being divided or the rows taken of it, a block or a piece, and the window."""
-        return 4 * batch_bytes + self.window_bytes(batch_bytes)
+        """The batch in hand, its exchange or the rows taken of it, and the window."""
+        return batch_bytes + exchange_floor(batch_bytes) + self.window_bytes(batch_bytes)
 
     async def run(self, inboxes: Sequence[Inbox], outbox: Outbox, stage: Stage) -> None:
         sides = (self.left, self.right) if self.builds_left else (self.right, self.left)

@@ -30,7 +30,7 @@ class CommonPrefix:
         self.length = 0
 
     def add(self, column: pa.Array) -> None:
-        """Take the values of `column`; about a millisecond a thousand, and one for each gigabyte's thousandth."""
+        """Take the values of `column`, one after another: for long texts, of which there are few."""
         values = plain(column.drop_null())
         if not is_octets(values.type):
             self._first, self.length = np.zeros(0, np.uint8), 0

@@ -56,19 +56,6 @@ def following(place: Place, *, ended: bool) -> Place:
     return (place[0] + 1, 0) if ended else (place[0], place[1] + 1)
 
 
-def splitters(sample: views.Words, parts: int) -> views.Words:
-    """Where to cut words like those of `sample` into ranges of as many rows: sorted, different, at most `parts` - 1.
-
-    >>> splitters(np.array([5, 1, 9, 7], np.uint64), 2).tolist()
-    [7]
-    """
-    if not len(sample):
-        return sample
-    ordered = np.sort(sample)
-    found = np.unique(ordered[np.arange(1, parts) * len(ordered) // parts])
-    return np.asarray(found[found > ordered[0]])
-
-
 def range_parts(words: views.Words, cuts: views.Words) -> Ids:
     """The range of each word, from 0 on: how many of the sorted `cuts` are not above it; uint8, or uint16 of many.
 
