@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import compute as pc
 from pyarrow import types
 
 NAN, INF = float("nan"), float("inf")
@@ -62,8 +61,8 @@ class Kind:
             return self.array.take(column) if self.values else _nulls(len(column), self.type)
         values = self.of.given(column.flatten())
         lengths = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-        lists = pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(lengths)), pa.int32()), values, type=self.type)
-        return pc.if_else(column.is_valid(), lists, pa.nulls(len(lists), self.type)) if column.null_count else lists
+        offsets, mask = pa.array(np.append(0, np.cumsum(lengths)), pa.int32()), column.is_null()
+        return pa.ListArray.from_arrays(offsets, values, type=self.type, mask=mask)
 
     @property
     def is_number(self) -> bool:

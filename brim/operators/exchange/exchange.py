@@ -46,6 +46,18 @@ class _Arriving:
     cut: Cut | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """All rows of an exchange, and memory for what is made of them: `kept` across waits, `beside` while it is made.
+
+    Nobody can ask for it, as for what is held.
+    """
+
+    batches: list[pa.RecordBatch]
+    kept: Loan
+    beside: Loan
+
+
 @dataclass(eq=False, slots=True)
 class Exchange:
     """Rows of `schema`, divided by `divider` into at most `most_parts`."""
@@ -169,22 +181,27 @@ class Exchange:
                 await self._write()
             return True
 
-    async def take_all(self, need: int) -> tuple[Loan, list[pa.RecordBatch]] | None:
-        """All rows, as they came, and `need` bytes for them; None where not all are in memory, or there is not so much.
+    async def take_all(self, need: Callable[[list[pa.RecordBatch]], tuple[int, int]]) -> Taken | None:
+        """All rows, as they came; None where not all are in memory, or there is not so much as they need.
 
-        The loan may be kept across waits: nobody can ask for it, as for what is held.
+        `need` says how much may be kept of what is made of them, and what is there beside that while it is made, the
+        rows included; it blocks.
         """
         async with self._turn:
             if self.written:
                 return None
-            self.holding.let_go()
-            if (loan := self.stage.memory.try_ahead(need)) is None:
-                if self.cuts and not self.holding.grow(self.size):
-                    await self._write()
-                return None
             batches = [cut.batch for cut in self.cuts]
-            self.cuts.clear()
-            return loan, batches
+            kept, beside = await self.stage.threads.run(need, batches)
+            self.holding.let_go()
+            memory = self.stage.memory
+            if beside <= memory.work_most and (loan := memory.try_ahead(kept)) is not None:
+                if (work := memory.try_work(beside)) is not None:
+                    self.cuts.clear()
+                    return Taken(batches, loan, work)
+                loan.repay()
+            if self.cuts and not self.holding.grow(self.size):
+                await self._write()
+            return None
 
     async def finish(self) -> None:
         """All rows have come: divide them, if that is still to be done."""

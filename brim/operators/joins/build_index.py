@@ -1,12 +1,14 @@
-"""The build side of a join in memory: its rows by the hashes of their keys, for probing with batches of the other side.
+"""The build side of a join in memory: its rows by their keys, for probing with batches of the other side.
 
-Rows whose hashes agree are compared, unless a hash is exactly its key.
+Keys are words of 64 bits: a single number is its own, everything else a hash. Rows whose hashes agree are compared,
+unless a hash is exactly its key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,79 +16,136 @@ import pyarrow as pa
 from pyarrow import compute as pc
 from pyarrow import types
 
+from brim.operators.joins.address_table import ENTRY_BYTES, AddressTable
 from brim.operators.joins.hash_table import HashTable
+from brim.operators.joins.key_parts import KeyParts, valid_keys, words_of
+from brim.operators.joins.rows_by_number import rows_by_number
 from brim.operators.keys.codes import encode
-from brim.operators.keys.hashes import hash_rows, is_exact
-from brim.operators.keys.views import valid_rows
+from brim.operators.keys.views import Words
 
 Rows = np.ndarray[Any, Any]
 
-ROW_BYTES = 56
-"""A row of an index: its hash twice and its place while they are sorted; then its hash, its place and the table's."""
+HASHED_ROW_BYTES = 48
+"""A row whose key is hashed: its hash twice, up to four slots, and three places while it is put beside its like."""
+_SORTED_ROW_BYTES = 12
+"""A row that may have its like: its place among the rows, and twice where those of its number begin."""
+_NULLS_ROW_BYTES = 16
+"""A row where some have no key: its number among all, and its word once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexBytes:
+    """The most that an index holds while it is made, and when it is."""
+
+    making: int
+    kept: int
+
+
+def index_bytes(keys: KeyParts, spare_bytes: int) -> IndexBytes:
+    """What the index of these keys will weigh; up to `spare_bytes` may be used to find out. Blocking."""
+    nulls = _NULLS_ROW_BYTES * keys.rows if keys.nulls else 0
+    if keys.span is None:
+        return IndexBytes(HASHED_ROW_BYTES * keys.rows + nulls, HASHED_ROW_BYTES * keys.rows)
+    table = ENTRY_BYTES * keys.span.words
+    alike = 0 if keys.is_unique(spare_bytes) else _SORTED_ROW_BYTES * keys.rows
+    return IndexBytes(table + alike + nulls, table + alike + nulls // 4)
 
 
 @dataclass(frozen=True, slots=True)
 class BuildIndex:
-    """`rows[starts[i]:starts[i + 1]]` are the rows whose hash has place `i` in `table`; rows with null keys are not."""
+    """`rows[starts[i]:starts[i + 1]]` are the rows of number `i` in `table`; rows with null keys are not.
 
-    keys: Sequence[pa.Array]
-    count: int
-    table: HashTable
-    starts: Rows
-    rows: Rows
-    exact: bool
+    Where no key is there twice `starts` is None, and row `rows[i]` is the one of number `i`; `rows` is None where that
+    is row `i`.
+
+    Attributes:
+        keys: the key columns, where rows have to be compared.
+    """
+
+    table: AddressTable | HashTable
+    starts: Rows | None
+    rows: Rows | None
+    keys: Sequence[pa.Array] = ()
+    exact: bool = True
 
     @classmethod
-    def of(cls, keys: Sequence[pa.Array], count: int) -> BuildIndex:
-        """The index of `count` rows with these key columns; without any, every row matches."""
-        if not keys:
-            return cls(
-                keys, count, HashTable(np.zeros(1, np.uint64)), np.array([0, count]), np.arange(count), exact=True
-            )
-        hashes, valid = hash_rows(keys), _valid(keys)
-        rows = np.arange(count) if valid is None else np.flatnonzero(valid)
-        hashes = hashes if valid is None else hashes[rows]
-        order = np.argsort(hashes)
-        hashes = hashes[order]
-        new = np.flatnonzero(hashes[1:] != hashes[:-1]) + 1
-        starts = np.concatenate([[0], new, [len(rows)]]) if len(rows) else np.zeros(1, np.int64)
-        return cls(keys, count, HashTable(hashes[starts[:-1]]), starts, rows[order], is_exact(keys))
+    def of_all(cls, count: int) -> BuildIndex:
+        """Without keys: each of `count` rows belongs to every other."""
+        return cls(HashTable.of(np.zeros(1, np.uint64)), np.array([0, count]), np.arange(count))
+
+    @classmethod
+    def of(cls, keys: KeyParts) -> BuildIndex:
+        """The index of rows with these keys. Where it is not `exact` it has to be given the columns (`comparing`)."""
+        table = HashTable.of(_whole(keys)) if keys.span is None else AddressTable.of(keys.words(), keys.span)
+        rows, starts = keys.valid(), None
+        count = keys.rows if rows is None else len(rows)
+        if (different := table.count) < count:
+            words = table.words
+            table.renumber()
+            again = keys.words if words is None else partial(iter, [words])
+            starts, found = rows_by_number(table.find, again, different, count)
+            rows = found if rows is None else rows[found]
+        return cls(table, starts, rows, exact=keys.exact)
+
+    def comparing(self, keys: Sequence[pa.Array]) -> BuildIndex:
+        """With these key columns, to compare rows."""
+        return replace(self, keys=keys)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes beside the keys."""
+        return self.table.nbytes + sum(array.nbytes for array in (self.starts, self.rows) if array is not None)
 
     def pairs(self, keys: Sequence[pa.Array], count: int, most: int) -> Iterator[tuple[Rows, Rows]]:
         """Places of probing rows, and of the rows of this side that each belongs to; at most `most` at once."""
-        probing, group = self._met(keys, count)
-        first = self.starts[group]
-        for probe, build in _expanded(probing, first, self.starts[group + 1] - first, most):
-            rows = self.rows[build]
+        probing, number = self._met(keys, count)
+        if self.starts is None:
+            expanded = _in_pieces(probing, number, most)
+        else:
+            first = self.starts[number]
+            expanded = _expanded(probing, first, self.starts[number + 1] - first, most)
+        for probe, build in expanded:
+            rows = build if self.rows is None else self.rows[build]
             same = self._same(keys, probe, rows)
             yield (probe, rows) if same is None else (probe[same], rows[same])
 
     @property
     def is_pure(self) -> bool:
-        """Whether all rows of one hash have equal keys, so that one of them stands for all."""
+        """Whether all rows of one number have equal keys, so that one of them stands for all."""
+        if self.starts is None or self.exact:
+            return True
+        assert self.rows is not None
         first = np.repeat(self.rows[self.starts[:-1]], np.diff(self.starts))
         same = self._same(self.keys, self.rows, first)
         return same is None or bool(same.all())
 
     def found(self, keys: Sequence[pa.Array], count: int) -> tuple[Rows, Rows]:
         """Places of probing rows that belong to some row of this side, and those rows, each once; of a pure index."""
-        probing, group = self._met(keys, count)
-        same = self._same(keys, probing, self.rows[self.starts[group]])
+        probing, number = self._met(keys, count)
+        first = number if self.starts is None else self.starts[number]
+        same = self._same(keys, probing, first if self.rows is None else self.rows[first])
         if same is not None:
-            probing, group = probing[same], group[same]
-        flags = np.zeros(len(self.starts) - 1, np.bool_)
-        flags[group] = True
-        return probing, self.rows[np.repeat(flags, np.diff(self.starts))]
+            probing, number = probing[same], number[same]
+        return probing, self._rows_of(np.unique(number))
+
+    def _rows_of(self, numbers: Rows) -> Rows:
+        """The rows of these numbers, each once."""
+        if self.starts is not None:
+            first = self.starts[numbers]
+            lengths = self.starts[numbers + 1] - first
+            numbers = np.repeat(first - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
+        return numbers if self.rows is None else self.rows[numbers]
 
     def _met(self, keys: Sequence[pa.Array], count: int) -> tuple[Rows, Rows]:
-        """Probing rows whose hash there is, and its place."""
-        if not count or not len(self.rows):
-            return np.arange(0), np.arange(0)
-        if not self.keys:
-            return np.arange(count), np.zeros(count, np.int64)
-        place, valid = self.table.places(hash_rows(keys)), _valid(keys)
-        met = np.flatnonzero(place >= 0 if valid is None else (place >= 0) & valid)
-        return met, place[met]
+        """Probing rows whose word there is, and its number."""
+        if not keys:
+            return np.arange(count), np.zeros(count, np.int32)
+        words, valid = words_of(keys, spanned=isinstance(self.table, AddressTable)), valid_keys(keys)
+        number = self.table.find(words)
+        if valid is not None:
+            number[~valid] = -1
+        met = np.flatnonzero(number >= 0)
+        return met, number if len(met) == count else number[met]
 
     def _same(self, keys: Sequence[pa.Array], probe: Rows, build: Rows) -> Rows | None:
         """Which of the pairs have equal keys, and not only equal hashes; None where that is the same."""
@@ -98,11 +157,15 @@ class BuildIndex:
         return same
 
 
+def _in_pieces(probing: Rows, build: Rows, most: int) -> Iterator[tuple[Rows, Rows]]:
+    for start in range(0, len(probing), most):
+        yield probing[start : start + most], build[start : start + most]
+
+
 def _expanded(probing: Rows, first: Rows, counts: Rows, most: int) -> Iterator[tuple[Rows, Rows]]:
     """Each of `probing` beside `counts` numbers from `first` on, `most` pairs at once."""
     if not len(counts) or counts.max() == 1:
-        for start in range(0, len(counts), most):
-            yield probing[start : start + most], first[start : start + most]
+        yield from _in_pieces(probing, first, most)
         return
     ends = np.cumsum(counts)
     for start in range(0, int(ends[-1]), most):
@@ -111,10 +174,13 @@ def _expanded(probing: Rows, first: Rows, counts: Rows, most: int) -> Iterator[t
         yield probing[which], first[which] + number - (ends[which] - counts[which])
 
 
-def _valid(keys: Sequence[pa.Array]) -> Rows | None:
-    """Whether all keys of a row are there; None where no key is null."""
-    masks = [mask for column in keys if (mask := valid_rows(column)) is not None]
-    return np.logical_and.reduce(masks) if masks else None
+def _whole(keys: KeyParts) -> Words:
+    """All words in one array."""
+    whole, place = np.empty(keys.rows, np.uint64), 0
+    for words in keys.words():
+        whole[place : place + len(words)] = words
+        place += len(words)
+    return whole[:place]
 
 
 def _equal(left: pa.Array, right: pa.Array) -> Rows:

@@ -18,8 +18,7 @@ from brim.operators.exchange.blocks import Blocks
 from brim.operators.exchange.by_hash import HashPartitioning
 from brim.operators.exchange.exchange import Exchange
 from brim.operators.exchange.solving import Solving, send_all, solve_parts
-from brim.operators.exchange.together import together
-from brim.operators.joins.build_index import ROW_BYTES
+from brim.operators.joins.build_index import HASHED_ROW_BYTES
 from brim.operators.joins.kind import JoinSpec
 from brim.operators.joins.matcher import Matcher
 from brim.operators.protocol import Outbox
@@ -53,7 +52,7 @@ class _Sides:
 
         Beside these a batch of the other side, twice while it is put together, what is taken of it, and a piece.
         """
-        build = 2 * self.built.part_size(part) + ROW_BYTES * self.built.part_rows(part)
+        build = 2 * self.built.part_size(part) + HASHED_ROW_BYTES * self.built.part_rows(part)
         return build + self.probed.held_size(part) + 4 * self.built.stage.batch_bytes
 
     async def write(self) -> None:
@@ -74,7 +73,7 @@ class _Sides:
     ) -> Iterator[pa.RecordBatch]:
         """The join of one part. Blocking."""
         size = self.built.stage.batch_bytes
-        matcher = Matcher(self.spec, together(self.built.schema, build), self.builds_left)
+        matcher = Matcher.of(self.spec, self.built.schema, build, builds_left=self.builds_left)
         for batch in chain(blocks.gathered(size), _emptying(held)):
             yield from matcher.joined(batch, size)
             del batch
@@ -115,7 +114,7 @@ class _Sides:
         most, chunk = self.built.stage.memory.window_bytes // CHUNK_SHARE, [build.take()]
         while build and sum(batch.nbytes for batch in chunk) + build.blocks[0].memory_bytes <= most:
             chunk.append(build.take())
-        return Matcher(self.spec, together(self.built.schema, chunk), self.builds_left)
+        return Matcher.of(self.spec, self.built.schema, chunk, builds_left=self.builds_left)
 
 
 def _emptying(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import pyarrow as pa
@@ -24,11 +25,9 @@ from brim.operators.exchange.by_hash import HashDivider, HashPartitioning
 from brim.operators.exchange.exchange import open_exchange
 from brim.operators.exchange.sizing import exchange_floor, most_parts
 from brim.operators.exchange.solving import send_all
-from brim.operators.exchange.together import together
-from brim.operators.joins.build_index import ROW_BYTES
 from brim.operators.joins.by_parts import join_parts
 from brim.operators.joins.kind import JoinSpec
-from brim.operators.joins.matcher import Matcher
+from brim.operators.joins.matcher import Matcher, matcher_bytes
 from brim.operators.protocol import Inbox, Outbox, Stage
 
 WINDOW_BATCHES = 8
@@ -62,13 +61,13 @@ class Join:
         build_box, probe_box = inboxes if self.builds_left else inboxes[::-1]
         async with open_exchange(stage, sides[0], HashDivider(build_keys), most_parts(stage)) as built:
             await built.add_all(build_box)
-            taken = await built.take_all(2 * built.size + ROW_BYTES * built.rows)
+            taken = await built.take_all(partial(self._need, spare_bytes=exchange_floor(stage.batch_bytes)))
             if taken is not None:
-                loan, batches = taken
-                with loan:
-                    matcher = await stage.threads.run(_matcher, self.spec, sides[0], batches, self.builds_left)
-                    del taken, batches
-                    loan.settle(built.size + ROW_BYTES * built.rows)
+                with taken.kept as loan:
+                    with taken.beside:
+                        made = partial(Matcher.of, builds_left=self.builds_left)
+                        matcher = await stage.threads.run(made, self.spec, sides[0], taken.batches)
+                    loan.settle(matcher.nbytes)
                     await _probe(matcher, probe_box, outbox, stage)
                 return
             await built.finish()
@@ -79,9 +78,10 @@ class Join:
                 await probed.add_all(probe_box)
                 await join_parts(self.spec, built, probed, outbox, builds_left=self.builds_left)
 
-
-def _matcher(spec: JoinSpec, schema: pa.Schema, batches: list[pa.RecordBatch], builds_left: bool) -> Matcher:
-    return Matcher(spec, together(schema, batches), builds_left)
+    def _need(self, batches: list[pa.RecordBatch], spare_bytes: int) -> tuple[int, int]:
+        """What a matcher of all rows keeps, and what making it holds beside that. Blocking."""
+        need = matcher_bytes(self.spec, batches, builds_left=self.builds_left, spare_bytes=spare_bytes)
+        return need.kept, need.beside
 
 
 async def _probe(matcher: Matcher, inbox: Inbox, outbox: Outbox, stage: Stage) -> None:

@@ -40,6 +40,16 @@ class JoinSpec:
         """Whether rows of that side are sent by themselves, according to whether they have a match."""
         return self.how in ("full", "left" if is_left else "right") or (is_left and self.how in FILTERS)
 
+    def keys(self, *, is_left: bool) -> tuple[str, ...]:
+        """The key columns of one side."""
+        return self.left_on if is_left else self.right_on
+
+    def needed(self, *, is_left: bool) -> tuple[str, ...]:
+        """The columns of one side that are sent, at least for rows without a match."""
+        if is_left:
+            return self.left
+        return (*(name for name, _ in self.right), *self.coalesced)
+
     @property
     def sends_pairs(self) -> bool:
         return self.how not in FILTERS

@@ -6,9 +6,9 @@ kept by the caller (`found`), and what is sent for rows without a match comes at
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,9 @@ from pyarrow import compute as pc
 
 from brim.arrow_pool import arrow_pool
 from brim.operators.exchange.nulls import nulls
-from brim.operators.joins.build_index import BuildIndex
+from brim.operators.exchange.together import Columns, are_apart
+from brim.operators.joins.build_index import BuildIndex, index_bytes
+from brim.operators.joins.key_parts import KeyParts
 from brim.operators.joins.kind import JoinSpec
 from brim.sizes import cut
 
@@ -25,20 +27,37 @@ Flags = np.ndarray[Any, Any]
 
 @dataclass(eq=False, slots=True)
 class Matcher:
-    """Rows `build` of the left side of `spec`, or of the right one, probed by the other's."""
+    """Some rows of the left side of `spec`, or of the right one, probed by the other's.
+
+    Attributes:
+        build: the columns of those rows that are sent.
+    """
 
     spec: JoinSpec
-    build: pa.RecordBatch
     builds_left: bool
-    met: Flags = field(init=False)
-    _index: BuildIndex = field(init=False)
+    build: pa.RecordBatch
+    index: BuildIndex
+    met: Flags
     _alike: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        names = self.spec.left_on if self.builds_left else self.spec.right_on
-        self._index = BuildIndex.of([self.build[name] for name in names], self.build.num_rows)
-        self.met = np.zeros(self.build.num_rows, np.bool_)
-        self._alike = not self.spec.sends_pairs and self._index.is_pure
+        self._alike = not self.spec.sends_pairs and self.index.is_pure
+
+    @classmethod
+    def of(cls, spec: JoinSpec, schema: pa.Schema, batches: list[pa.RecordBatch], *, builds_left: bool) -> Self:
+        """With the rows of `batches`, which are let go column by column."""
+        rows, names = sum(batch.num_rows for batch in batches), spec.keys(is_left=builds_left)
+        index = BuildIndex.of(key_parts(batches, names)) if names else BuildIndex.of_all(rows)
+        sent, compared = spec.needed(is_left=builds_left), () if index.exact else names
+        columns = Columns(schema, batches, keep={*sent, *compared})
+        whole = {name: columns.take(name) for name in dict.fromkeys([*sent, *compared])}
+        build = pa.RecordBatch.from_arrays([whole[name] for name in sent], names=list(sent))
+        index = index.comparing([whole[name] for name in compared])
+        return cls(spec, builds_left, build, index, np.zeros(rows, np.bool_))
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.build.nbytes + self.index.nbytes + sum(key.nbytes for key in self.index.keys) + self.met.nbytes)
 
     def joined(self, probing: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
         """All that is sent for probing rows, where the whole build side is here."""
@@ -51,16 +70,16 @@ class Matcher:
         names = self.spec.right_on if self.builds_left else self.spec.left_on
         keys = [batch[name] for name in names]
         if self._alike:  # nobody asks how often: one row of a key stands for all
-            probe, build = self._index.found(keys, batch.num_rows)
+            probe, build = self.index.found(keys, batch.num_rows)
             found[probe] = True
             self.met[build] = True
             return
         most = self._pairs_in(piece_bytes, batch)
-        for probe, build in self._index.pairs(keys, batch.num_rows, most):
+        for probe, build in self.index.pairs(keys, batch.num_rows, most):
             found[probe] = True
             self.met[build] = True
             if self.spec.sends_pairs and len(probe):
-                yield from cut(self._paired(_taken(batch, probe), _taken(self.build, build)), piece_bytes)
+                yield from cut(self._paired(batch, probe, build), piece_bytes)
 
     def unmatched(self, batch: pa.RecordBatch, found: Flags, piece_bytes: int) -> Iterator[pa.RecordBatch]:
         """What is sent for probing rows once it is known which of them have `found` a match."""
@@ -81,9 +100,11 @@ class Matcher:
         pair_bytes = sum(side.nbytes / max(1, side.num_rows) for side in (batch, self.build))
         return max(1, int(piece_bytes / max(1.0, pair_bytes)))
 
-    def _paired(self, probe: pa.RecordBatch, build: pa.RecordBatch) -> pa.RecordBatch:
-        left, right = (build, probe) if self.builds_left else (probe, build)
-        columns = [left[name] for name in self.spec.left] + [right[name] for name, _ in self.spec.right]
+    def _paired(self, batch: pa.RecordBatch, probe: Flags, build: Flags) -> pa.RecordBatch:
+        """Rows `probe` of `batch` beside rows `build` of the build side."""
+        sides = (self.build, build), (batch, probe)
+        left, right = sides if self.builds_left else sides[::-1]
+        columns = [*_taken(*left, self.spec.left), *_taken(*right, [name for name, _ in self.spec.right])]
         return pa.RecordBatch.from_arrays(columns, schema=self.spec.schema)
 
     def _padded(self, rows: pa.RecordBatch, *, is_left: bool) -> pa.RecordBatch:
@@ -102,10 +123,42 @@ class Matcher:
         return pa.RecordBatch.from_arrays(left + [rows[name] for name, _ in spec.right], schema=spec.schema)
 
 
-def _taken(batch: pa.RecordBatch, rows: Flags) -> pa.RecordBatch:
+@dataclass(frozen=True, slots=True)
+class MatcherBytes:
+    """What a matcher keeps at most, and what is there beside that while it is made, the rows it is made of included."""
+
+    kept: int
+    beside: int
+
+
+def matcher_bytes(
+    spec: JoinSpec, batches: list[pa.RecordBatch], *, builds_left: bool, spare_bytes: int
+) -> MatcherBytes:
+    """What a matcher of all of `batches` will weigh; up to `spare_bytes` may be used to find out. Blocking."""
+    names, rows = spec.keys(is_left=builds_left), sum(batch.num_rows for batch in batches)
+    size = sum(batch.nbytes for batch in batches)
+    if not names:
+        return MatcherBytes(size + 16 * rows, size)
+    keys = key_parts(batches, names)
+    index = index_bytes(keys, spare_bytes)
+    columns = {*spec.needed(is_left=builds_left), *(() if keys.exact else names)}
+    sizes = [sum(batch[name].nbytes for batch in batches) for name in columns]
+    kept = sum(sizes) + index.kept + rows  # a flag a row
+    transient = max(sizes, default=0) if are_apart(batches) else sum(sizes)
+    whole = sum(sizes) + transient if are_apart(batches) else size + transient
+    return MatcherBytes(kept, max(size + index.making, whole + index.kept + rows) - kept)
+
+
+def key_parts(batches: list[pa.RecordBatch], names: Sequence[str]) -> KeyParts:
+    """The keys of `batches`, which are these columns of them."""
+    return KeyParts.of([[batch[name] for name in names] for batch in batches])
+
+
+def _taken(batch: pa.RecordBatch, rows: Flags, names: Sequence[str]) -> list[pa.Array]:
     if len(rows) == batch.num_rows and (rows == np.arange(len(rows))).all():
-        return batch  # each row once, as where every order has its customer
-    return pc.take(batch, pa.array(rows), boundscheck=False, memory_pool=arrow_pool())
+        return [batch[name] for name in names]  # each row once, as where every order has its customer
+    places = pa.array(rows)
+    return [pc.take(batch[name], places, boundscheck=False, memory_pool=arrow_pool()) for name in names]
 
 
 def _where(batch: pa.RecordBatch, flags: Flags) -> pa.RecordBatch:

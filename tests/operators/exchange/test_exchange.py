@@ -114,15 +114,15 @@ def test_all_rows_can_be_taken_while_they_are_in_memory_and_there_is_memory_to_k
         async with open_exchange(stage, SCHEMA, HashDivider(("k",)), 4) as exchange:
             await exchange.add(rows_of(0, 1000))
             blocker = stage.memory.try_ahead(1)
-            taken = await exchange.take_all(50 * KIB)
+            taken = await exchange.take_all(lambda _: (50 * KIB, 10 * KIB))
             blocker.repay()
             if taken is None:
                 await exchange.finish()
                 return sum(len(part) for part in await _all(exchange))
-            loan, batches = taken
             assert exchange.holding.size == 0
-            loan.repay()
-            return [row for batch in batches for row in batch["row"].to_pylist()]
+            taken.kept.repay()
+            taken.beside.repay()
+            return [row for batch in taken.batches for row in batch["row"].to_pylist()]
 
     assert anyio.run(main, 1 << 30, 1 << 30) == list(range(1000))
     assert anyio.run(main, 10 * KIB, 1 << 30) == 1000, "not so much memory"
