@@ -49,6 +49,10 @@ class ArrowFormat:
     def check(self, schema: pa.Schema, writer: str) -> None:
         """Every Arrow type has its place."""
 
+    @property
+    def group_bytes(self) -> int:
+        return 0
+
     def gathered_min(self, batch_bytes: int) -> int:  # noqa: ARG002 - batches are written at once
         return 0
 

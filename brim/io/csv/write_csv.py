@@ -65,6 +65,10 @@ class CsvFormat:
             if _T.is_nested(kind) or isinstance(kind, pa.BaseExtensionType) or "binary" in str(kind):
                 raise SchemaMismatch(f"{writer}, column {item.name!r}", "numbers, text and times", str(kind))
 
+    @property
+    def group_bytes(self) -> int:
+        return 0
+
     def gathered_min(self, batch_bytes: int) -> int:  # noqa: ARG002 - batches are written at once
         return 0
 

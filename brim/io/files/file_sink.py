@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import Protocol
@@ -27,13 +27,14 @@ from brim.io.files.local_files import LocalFiles, local_files
 from brim.io.files.part_files import FileFormat, PartFiles
 from brim.io.files.partition import check_partition
 from brim.io.files.paths import local_path
+from brim.io.files.write_groups import write_all
 from brim.io.object_stores.object_url import SCHEMES, is_object_url
 from brim.io.object_stores.storage import StorageLike, storage_rules
 from brim.io.object_stores.store_target import StoreFiles, StoreTarget, store_files
 from brim.io.sink import WRITTEN, Mode
 from brim.io.transfers.stores import Stores
-from brim.operators.protocol import Inbox, Loan, Operator, Outbox, Stage
-from brim.sizes import MIB, held_bytes, parse_size
+from brim.operators.protocol import Inbox, Operator, Outbox, Stage
+from brim.sizes import MIB, parse_size
 
 FILE_BYTES = 512 * MIB
 
@@ -133,8 +134,7 @@ class FileWrite:
             )
             parts.max_file_bytes = None if self.sink.target.is_file else self.sink.max_file_bytes
             try:
-                await _Gathered(parts, stage).write_all(inbox)
-                await stage.threads.run(parts.finish)
+                await write_all(parts, inbox, stage)
                 with stage.waiting(Resource.DISK):
                     paths = await files.commit([part.path for part in parts.done])
             finally:
@@ -157,44 +157,3 @@ def files_of(
         assert isinstance(stage.stores, Stores), "an engine has object stores"
         return store_files(target, stage.stores.objects, stage.memory, token)
     return local_files(target, stage.threads, token)
-
-
-@dataclass(eq=False, slots=True)
-class _Gathered:
-    """Batches on their way into files, and the loans for those that a format gathers before it writes."""
-
-    parts: PartFiles
-    stage: Stage
-    loans: list[Loan] = field(default_factory=list)
-
-    async def write_all(self, inbox: Inbox) -> None:
-        try:
-            async for batch in inbox:
-                await self._write(batch)
-                del batch  # or it would lie beside the next while that is awaited
-        finally:
-            self._repay()
-
-    async def _write(self, batch: pa.RecordBatch) -> None:
-        lent = not self.parts.gathers or await self._borrow(held_bytes(batch))
-        await self.stage.threads.run(self.parts.write, batch)
-        if not lent:
-            await self.stage.threads.run(self.parts.flush)
-        if not self.parts.gathered_bytes:
-            self._repay()
-
-    async def _borrow(self, size: int) -> bool:
-        """Whether a batch may be gathered; where there is no memory for it, what is gathered is written first."""
-        loan = self.stage.memory.try_ahead(size)
-        if loan is None:
-            await self.stage.threads.run(self.parts.flush)
-            self._repay()
-            loan = self.stage.memory.try_ahead(size)
-        if loan is not None:
-            self.loans.append(loan)
-        return loan is not None
-
-    def _repay(self) -> None:
-        for loan in self.loans:
-            loan.repay()
-        self.loans.clear()

@@ -18,6 +18,20 @@ from brim.io.files.partition import split
 OPEN_MAX = 32  # files open at once; one more partition ends the file that was written to longest ago
 
 
+class Group(Protocol):
+    """Rows that are written together, as a row group is; or the end of a file."""
+
+    @property
+    def encoded_bytes(self) -> int:
+        """What it holds encoded, at most, beside its rows."""
+
+    def encode(self) -> None:
+        """Encode it, so that writing is copying; several may be encoded at once."""
+
+    def write(self) -> None:
+        """Write it into its file, after those before it."""
+
+
 class Encoder(Protocol):
     """An open file of some format."""
 
@@ -27,15 +41,16 @@ class Encoder(Protocol):
 
     @property
     def written_bytes(self) -> int:
-        """About how large the file is."""
+        """About how large the file is, with the groups on their way."""
 
-    def write(self, batch: pa.RecordBatch) -> None: ...
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write or gather the rows."""
 
-    def flush(self) -> None:
-        """Write what is gathered."""
+    def group(self) -> Group | None:
+        """What is gathered, now on its way; None where nothing is."""
 
     def close(self) -> None:
-        """Write what is gathered and end the file."""
+        """End the file: nothing is gathered or on its way."""
 
     def abandon(self) -> None:
         """Close without writing; harmless after `close`."""
@@ -47,6 +62,10 @@ class FileFormat(Protocol):
     @property
     def suffixes(self) -> tuple[str, ...]:
         """Of file names; new files get the first."""
+
+    @property
+    def group_bytes(self) -> int:
+        """What an encoder gathers at most; 0 where it writes at once."""
 
     def gathered_min(self, batch_bytes: int) -> int:
         """What an encoder should gather before it writes; 0 where it writes at once."""
@@ -97,9 +116,28 @@ class _OpenPart:
     rows: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """The end of a file."""
+
+    files: PartFiles
+    part: _OpenPart
+    encoded_bytes: int = 0
+
+    def encode(self) -> None:
+        """There is nothing to encode."""
+
+    def write(self) -> None:
+        self.files.end(self.part)
+
+
 @dataclass(eq=False, slots=True)
 class PartFiles:
-    """Files on their way; `name` is the only file's, else they are numbered."""
+    """Files on their way; `name` is the only file's, else they are numbered.
+
+    Groups of rows that are ready to be written, and files to be ended, are left in `due` for the caller; where there
+    are partitions, of which each has a file, they are written at once.
+    """
 
     format: FileFormat
     files: FilesOnTheirWay
@@ -107,9 +145,15 @@ class PartFiles:
     partition_by: tuple[str, ...]
     name: str
     max_file_bytes: int | None = None
+    group_bytes: int = 0
     done: list[Part] = field(default_factory=list)
+    due: list[Group] = field(default_factory=list)
     _open: dict[Path, _OpenPart] = field(default_factory=dict)
+    _ending: list[_OpenPart] = field(default_factory=list)
     _count: int = 0
+
+    def __post_init__(self) -> None:
+        self.group_bytes = self.format.group_bytes
 
     @property
     def gathers(self) -> bool:
@@ -127,24 +171,41 @@ class PartFiles:
                 self._write(folder, rows)
 
     def flush(self) -> None:
-        """Write all that is gathered."""
+        """Have all written that is gathered."""
         with writing(self.files.place):
             for part in self._open.values():
-                part.encoder.flush()
+                self._flush(part)
+
+    def encode(self, group: Group) -> None:
+        """Encode one that was due."""
+        with writing(self.files.place):
+            group.encode()
+
+    def put(self, group: Group) -> None:
+        """Write one that was due, after those before it."""
+        with writing(self.files.place):
+            group.write()
 
     def finish(self) -> None:
-        """End all files; without any rows there is one file without rows, unless rows name the folders."""
+        """Have all files ended; without any rows there is one file without rows, unless rows name the folders."""
         with writing(self.files.place):
             if not self._count and not self.partition_by:
                 self._part(Path())
             for folder in list(self._open):
                 self._end(folder)
 
+    def end(self, part: _OpenPart) -> None:
+        """Close a file, all of whose rows are written, and see that it is safe."""
+        part.encoder.close()
+        self._ending.remove(part)
+        self.done.append(Part(part.path, part.rows, self.files.finish(part.path)))
+
     def abandon(self) -> None:
         """Close all files as they are."""
-        for part in self._open.values():
+        for part in (*self._open.values(), *self._ending):
             part.encoder.abandon()
         self._open.clear()
+        self._ending.clear()
 
     def _split(self, batch: pa.RecordBatch) -> Iterator[tuple[Path, pa.RecordBatch]]:
         if self.partition_by:
@@ -156,6 +217,8 @@ class PartFiles:
         part = self._part(folder)
         part.encoder.write(rows)
         part.rows += rows.num_rows
+        if 0 < self.group_bytes <= part.encoder.gathered_bytes:
+            self._flush(part)
         if self.max_file_bytes is not None and part.encoder.written_bytes >= self.max_file_bytes:
             self._end(folder)
         self._make_room()
@@ -182,8 +245,20 @@ class PartFiles:
         run = f"{self.files.token}-" if self.files.own_names else ""
         return f"part-{run}{self._count:05d}{self.format.suffixes[0]}"
 
+    def _flush(self, part: _OpenPart) -> None:
+        group = part.encoder.group()
+        if group is not None:
+            self._have_written(group)
+
     def _end(self, folder: Path) -> None:
         part = self._open[folder]
-        part.encoder.close()
+        self._flush(part)
         del self._open[folder]
-        self.done.append(Part(part.path, part.rows, self.files.finish(part.path)))
+        self._ending.append(part)
+        self._have_written(_End(self, part))
+
+    def _have_written(self, group: Group) -> None:
+        if self.partition_by:
+            group.write()
+        else:
+            self.due.append(group)

@@ -23,7 +23,7 @@ class StreamEncoder:
     def write(self, batch: pa.RecordBatch) -> None:
         self.writer.write_batch(batch)
 
-    def flush(self) -> None:
+    def group(self) -> None:
         """Batches are written at once."""
 
     def close(self) -> None:

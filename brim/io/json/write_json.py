@@ -55,6 +55,10 @@ class JsonFormat:
     def check(self, schema: pa.Schema, writer: str) -> None:
         check_json(schema, writer)
 
+    @property
+    def group_bytes(self) -> int:
+        return 0
+
     def gathered_min(self, batch_bytes: int) -> int:  # noqa: ARG002 - batches are written at once
         return 0
 
@@ -90,7 +94,7 @@ class JsonEncoder:
                 raise CorruptInput("write_json", self.place, str(error)) from error
             self.file.write(text)
 
-    def flush(self) -> None:
+    def group(self) -> None:
         """Batches are written at once."""
 
     def close(self) -> None:

@@ -1,5 +1,7 @@
 """Write Parquet: rows gathered into row groups, pages of about a mebibyte.
 
+Row groups are encoded apart, several at once where there is memory for that, and written one after another.
+
 Measured on pyarrow 26: a dictionary of the default 1 MiB costs an encoder 33 MB of hash table, one of 128 KiB 3 MB and
 less time; pages are ended only every `write_batch_size` values, so that number must follow the size of rows.
 """
@@ -7,7 +9,6 @@ less time; pages are ended only every `write_batch_size` values, so that number 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,9 +16,12 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from brim.errors import BrimError, PlanError, SchemaMismatch
+from brim.errors import PlanError, SchemaMismatch
 from brim.io.files.file_sink import FILE_BYTES, FileSink, file_sink
+from brim.io.files.writeback import begin_writeback
 from brim.io.object_stores.storage import StorageLike
+from brim.io.parquet.joined_footer import MAGIC, JoinedFooter
+from brim.io.parquet.row_group import RowGroup
 from brim.io.sink import Mode
 from brim.sizes import KIB, MIB, parse_size
 
@@ -79,6 +83,10 @@ class ParquetFormat:
         except (pa.ArrowException, ValueError) as error:
             raise SchemaMismatch(writer, "columns that Parquet has", str(error)) from error
 
+    @property
+    def group_bytes(self) -> int:
+        return self.row_group_bytes
+
     def gathered_min(self, batch_bytes: int) -> int:
         return min(self.row_group_bytes, GATHERED_BATCHES * batch_bytes)
 
@@ -91,71 +99,116 @@ class ParquetFormat:
 
 @dataclass(eq=False, slots=True)
 class ParquetEncoder:
-    """One Parquet file; it is begun with its first row group, whose rows decide how pages are made."""
+    """One Parquet file; the rows of each row group decide how its pages are made."""
 
     format: ParquetFormat
     file: pa.NativeFile
     schema: pa.Schema
     gathered: list[pa.RecordBatch] = field(default_factory=list)
     gathered_bytes: int = 0
-    _writer: Any = None
+    place: int = 0
+    footer: JoinedFooter = field(default_factory=JoinedFooter)
+    _on_their_way: int = 0  # bytes of rows in groups that are not written
+    _written_rows: int = 0  # bytes of rows in those that are
+    _paths: tuple[str, ...] = ()
 
     @property
     def written_bytes(self) -> int:
-        return 0 if self.file.closed else int(self.file.tell())
+        """With what the groups on their way will be, if they are encoded as those before."""
+        return self.place + round(self._on_their_way * (self.place / self._written_rows if self._written_rows else 1))
 
     def write(self, batch: pa.RecordBatch) -> None:
         self.gathered.append(batch)
         self.gathered_bytes += batch.nbytes
-        if self.gathered_bytes >= self.format.row_group_bytes:
-            self.flush()
 
-    def flush(self) -> None:
+    def group(self) -> ParquetGroup | None:
+        """What is gathered, as a row group; None where nothing is."""
         if not self.gathered:
-            return
-        table = pa.Table.from_batches(self.gathered, schema=self.schema)
-        self.gathered.clear()
-        self.gathered_bytes = 0
-        if self._writer is None:
-            self._open(table)
-        self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+            return None
+        group = ParquetGroup(self, RowGroup(self.schema, self.gathered, self._options()), self.gathered_bytes)
+        self._on_their_way += self.gathered_bytes
+        self.gathered, self.gathered_bytes = [], 0
+        return group
+
+    def put(self, group: RowGroup, size: int) -> None:
+        """Write a row group whose rows weigh `size`."""
+        if not self.place:
+            self._write(MAGIC)
+        place = self.place
+        self.footer.add(group.write(self._write), place)
+        begin_writeback(self.file, place, self.place - place)
+        self._on_their_way -= size
+        self._written_rows += size
 
     def close(self) -> None:
-        self.flush()
-        if self._writer is None:
-            self._open(self.schema.empty_table())
-        self._writer.close()
+        if self.footer:
+            self._write(self.footer.ending())
+        else:
+            pq.ParquetWriter(self.file, self.schema, compression=self.format.compression).close()
         self.file.close()
 
     def abandon(self) -> None:
         self.gathered.clear()
         self.gathered_bytes = 0
-        with suppress(OSError, pa.ArrowException, BrimError):  # the disk may be full
-            if self._writer is not None and not self.file.closed:
-                self._writer.close()  # or it would be closed when it is forgotten, after its file
         self.file.close()
 
-    def _open(self, table: pa.Table) -> None:
-        mean = {name: table[name].nbytes / max(1, table.num_rows) for name in table.schema.names}
-        short = [name for name, size in mean.items() if size <= _LONG_VALUE_BYTES]
-        leaves = _leaves(self.schema, set(short))
-        self._writer = pq.ParquetWriter(
-            self.file,
-            self.schema,
-            compression=self.format.compression,
-            write_batch_size=max(1, min(_PAGE_ROWS_MAX, int(_PAGE_BYTES / max(1.0, max(mean.values(), default=0.0))))),
-            data_page_size=_PAGE_BYTES,
-            dictionary_pagesize_limit=_DICTIONARY_BYTES,
-            use_dictionary=leaves or False,
-            write_statistics=leaves or False,
-        )
+    def _write(self, data: bytes) -> None:
+        self.file.write(data)
+        self.place += len(data)
+
+    def _options(self) -> dict[str, Any]:
+        rows = sum(batch.num_rows for batch in self.gathered)
+        sizes = {name: sum(batch[name].nbytes for batch in self.gathered) for name in self.schema.names}
+        mean = {name: size / max(1, rows) for name, size in sizes.items()}
+        self._paths = self._paths or _paths(self.schema)
+        leaves = _leaves(self._paths, {name for name, size in mean.items() if size <= _LONG_VALUE_BYTES})
+        return {
+            "compression": self.format.compression,
+            "write_batch_size": max(
+                1, min(_PAGE_ROWS_MAX, int(_PAGE_BYTES / max(1.0, max(mean.values(), default=0.0))))
+            ),
+            "data_page_size": _PAGE_BYTES,
+            "dictionary_pagesize_limit": _DICTIONARY_BYTES,
+            "use_dictionary": leaves or False,
+            "write_statistics": leaves or False,
+        }
 
 
-def _leaves(schema: pa.Schema, names: set[str]) -> list[str]:
-    """The Parquet paths of the leaves of the columns `names`."""
-    stored = pq.ParquetFile(_empty(schema)).schema
-    paths = [stored.column(i).path for i in range(len(stored))]
+@dataclass(frozen=True, slots=True)
+class ParquetGroup:
+    """A row group of a file, whose rows weigh `size` bytes."""
+
+    encoder: ParquetEncoder
+    rows: RowGroup
+    size: int
+
+    @property
+    def encoded_bytes(self) -> int:
+        """The most it weighs encoded: narrow integers are written as four bytes; and what encoding holds."""
+        rows = sum(batch.num_rows for batch in self.rows.batches)
+        widened = 4 * rows * sum(map(_is_narrow, self.encoder.schema.types))
+        return int(self.size + widened + _ENCODER_BYTES)
+
+    def encode(self) -> None:
+        self.rows.encode()
+
+    def write(self) -> None:
+        self.encoder.put(self.rows, self.size)
+
+
+def _is_narrow(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) and kind.bit_width < 32)  # noqa: PLR2004 - bits of the least Parquet has
+
+
+def _leaves(paths: Sequence[str], names: set[str]) -> list[str]:
+    """Those of the Parquet paths of leaves that are of the columns `names`."""
     return [path for path in paths if path.split(".")[0] in names or path in names]
+
+
+def _paths(schema: pa.Schema) -> tuple[str, ...]:
+    """The Parquet paths of the leaves."""
+    stored = pq.ParquetFile(_empty(schema)).schema
+    return tuple(stored.column(i).path for i in range(len(stored)))
 
 
 def _empty(schema: pa.Schema) -> pa.BufferReader:

@@ -114,7 +114,9 @@ def test_keys_that_arrow_does_not_compare_are_compared(kind):
     assert [mine.tolist() for mine, _ in index.pairs([column, pa.array([1, 1])], 2, 9)] in ([wanted], [])
 
 
-@pytest.mark.parametrize("kind", ["counted", "twice", "some null", "narrow", "wide apart", "wide apart, twice", "texts"])
+@pytest.mark.parametrize(
+    "kind", ["counted", "twice", "some null", "narrow", "wide apart", "wide apart, twice", "texts"]
+)
 def test_making_an_index_takes_no_more_than_was_said(kind):
     rows = 530_000  # a little more than a power of two, where a table has the most slots
     numbers = np.random.default_rng(0).permutation(rows)
