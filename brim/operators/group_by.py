@@ -25,7 +25,9 @@ from brim.operators.exchange.by_hash import HashDivider
 from brim.operators.exchange.emit import emit
 from brim.operators.exchange.exchange import Exchange, open_exchange
 from brim.operators.exchange.sizing import exchange_floor, most_parts
+from brim.operators.exchange.solving import send_all
 from brim.operators.exchange.together import together
+from brim.operators.grouping_in_place import open_in_place
 from brim.operators.groups.group_batch import GroupBatch
 from brim.operators.groups.partial_groups import PartialGroups
 from brim.operators.protocol import Inbox, Outbox, Stage
@@ -56,19 +58,28 @@ class GroupBy:
         groups, shrinking = PartialGroups(self.group), Shrinking(MERGED_BATCHES * stage.batch_bytes)
         keys = tuple(name for name, _ in self.group.keys)
         opened = open_exchange(stage, self.group.states_schema, HashDivider(keys), most_parts(stage))
-        async with opened as exchange:
+        async with opened as exchange, open_in_place(self.group, stage, exchange.add) as in_place:
             async with exchange.adding() as add:
                 async for batch in inbox:
                     with await stage.memory.work(batch.nbytes + ROW_BYTES * batch.num_rows):
-                        made = await stage.threads.run(groups.take, batch, stage.batch_bytes)
+                        made = []
+                        if not await in_place.take(batch):
+                            made = await stage.threads.run(groups.take, batch, stage.batch_bytes)
                     del batch
                     while made:
                         await add(made.pop(0))
                     await self._merge_held(exchange, shrinking)
                 for states in groups.rest():
                     await add(states)
+            if exchange.rows:
+                await in_place.give_back()
+            while (whole := await in_place.pop()) is not None:
+                await send_all(self._final(whole, stage.batch_bytes), outbox, stage)
             await exchange.finish()
             await emit(exchange, GroupedPart(self.group), outbox)
+
+    def _final(self, states: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:
+        yield from cut(self.group.final(states), piece_bytes)
 
     async def _merge_held(self, exchange: Exchange, shrinking: Shrinking) -> None:
         """Put the groups together that are held, where that makes fewer of them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pyarrow as pa
 
@@ -15,6 +16,8 @@ _INT64 = pa.int64()
 @dataclass(frozen=True, slots=True)
 class GroupedLength:
     """How many rows. State: that."""
+
+    additive: ClassVar[bool] = True
 
     returns: pa.DataType = _INT64
     state: tuple[pa.DataType, ...] = (_INT64,)

@@ -7,6 +7,7 @@ the end. pyarrow's own sum wraps around silently beyond 128 bits.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +30,7 @@ _OVERFLOW = f"a sum of decimals has more than {_WIDEST_DIGITS} digits"
 class GroupedDecimalSum:
     """The sum of decimals of type `kind`. State: the sum, in a type that it cannot leave where there is one."""
 
+    additive: ClassVar[bool] = False
     returns: pa.DataType
     kind: pa.DataType
 

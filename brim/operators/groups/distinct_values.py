@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,7 @@ class GroupedCountDistinct:
     State: a list of them.
     """
 
+    additive: ClassVar[bool] = False
     kind: pa.DataType
     returns: pa.DataType = _INT64
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from brim.operators.keys.views import valid_rows
 class GroupedEdge:
     """The first or the last row's value, null or not; with `valid`, the first that is not null. State: that value."""
 
+    additive: ClassVar[bool] = False
     returns: pa.DataType
     last: bool = False
     valid: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from brim.operators.keys.views import valid_rows
 class GroupedExtreme:
     """The least or the greatest value; NaN only when there is nothing else. State: that value, null of nothing."""
 
+    additive: ClassVar[bool] = False
     returns: pa.DataType
     greatest: bool
 

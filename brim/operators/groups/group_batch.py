@@ -62,6 +62,11 @@ class GroupBatch:
         for name, value in made.items():
             object.__setattr__(self, name, value)
 
+    @property
+    def is_additive(self) -> bool:
+        """Whether all states are merged by adding their columns."""
+        return all(part.spec.additive for part in self._parts)
+
     def states(self, batch: pa.RecordBatch, *, group: bool = True) -> pa.RecordBatch:
         """The groups of these rows, each with its states; without `group` every row becomes one, at little cost."""
         keys = [evaluate(tree, batch) for _, tree in self.keys]

@@ -55,6 +55,10 @@ class GroupedSpec(Protocol):
     def state(self) -> tuple[pa.DataType, ...]:
         """The types of the state's columns."""
 
+    @property
+    def additive(self) -> bool:
+        """Whether states are merged by adding their columns, as long as no sum of integers leaves 64 bits."""
+
     def partial(self, values: pa.Array, groups: Grouping) -> list[pa.Array]:
         """The states of the groups of these rows alone, each column with one row a group."""
 

@@ -33,7 +33,10 @@ class Grouping:
     @classmethod
     def each_row(cls, rows: int) -> Grouping:
         """A group for every row."""
-        return cls(Codes(np.arange(rows), rows, np.arange(rows)))
+        made = cls.__new__(cls)
+        made.codes = made.first = np.arange(rows)
+        made.count, made.alone = rows, True
+        return made
 
     @cached_property
     def lengths(self) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from brim.operators.groups.grouping import Array, Grouping
 class GroupedList:
     """All values, nulls too, in the order of the rows. State: the list."""
 
+    additive: ClassVar[bool] = False
     returns: pa.DataType
 
     @property

@@ -26,6 +26,10 @@ class GroupedMean:
     returns: pa.DataType
 
     @property
+    def additive(self) -> bool:
+        return self.sums.additive
+
+    @property
     def state(self) -> tuple[pa.DataType, ...]:
         return *self.sums.state, pa.int64()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,7 @@ class GroupedMoments:
     Chan, Golub and LeVeque (1979) for parts of any sizes: the deviations of the parts, and those of their means.
     """
 
+    additive: ClassVar[bool] = False
     ddof: int
     root: bool
     returns: pa.DataType = _FLOAT64

@@ -8,7 +8,7 @@ not in one order of batches and not in another.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +32,8 @@ class GroupedSum(Protocol):
     def returns(self) -> pa.DataType: ...
     @property
     def state(self) -> tuple[pa.DataType, ...]: ...
+    @property
+    def additive(self) -> bool: ...
     def partial(self, values: pa.Array, groups: Grouping) -> list[pa.Array]: ...
     def merge(self, states: list[pa.Array], groups: Grouping) -> list[pa.Array]: ...
     def final(self, states: list[pa.Array]) -> pa.Array: ...
@@ -43,6 +45,8 @@ class GroupedSum(Protocol):
 @dataclass(frozen=True, slots=True)
 class GroupedFloatSum:
     """The sum as float64. State: that."""
+
+    additive: ClassVar[bool] = True
 
     returns: pa.DataType = _FLOAT64
     state: tuple[pa.DataType, ...] = (_FLOAT64,)
@@ -63,6 +67,8 @@ class GroupedFloatSum:
 @dataclass(frozen=True, slots=True)
 class GroupedIntegerSum:
     """The sum of integers, booleans or durations. State: the sum modulo 2**64, and its multiples of 2**64."""
+
+    additive: ClassVar[bool] = True
 
     returns: pa.DataType
 
