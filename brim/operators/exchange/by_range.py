@@ -67,7 +67,10 @@ class RangeDivider:
 
     def first(self, batches: Sequence[pa.RecordBatch], parts: int) -> RangePartitioning:
         """By the first word: rows that come later may differ in it, even where all that were seen are alike."""
-        seen = self._seen(batches, parts, FIRST)
+        seen = _Seen(parts)
+        for batch in batches:
+            some = batch.take(pa.array(np.arange(0, batch.num_rows, seen.step(batch.num_rows))))
+            seen.add(self.keys.words(some, FIRST), some.num_rows, batch.num_rows)
         return RangePartitioning(self.keys, seen.splitters() if parts > 1 and seen.rows else ())
 
     def finer(self, before: Partitioning, batches: Iterable[pa.RecordBatch], parts: int) -> RangePartitioning | None:
@@ -93,7 +96,7 @@ class RangeDivider:
     def _seen(self, batches: Iterable[pa.RecordBatch], parts: int, place: Place) -> _Seen:
         seen = _Seen(parts)
         for batch in batches:
-            seen.add(self.keys.words(batch, place), batch.num_rows)
+            seen.add(self.keys.words(batch, place), batch.num_rows, batch.num_rows)
         return seen
 
 
@@ -106,13 +109,18 @@ class _Seen:
         self.sample: list[Words64] = []
         self.rows: list[int] = []
 
-    def add(self, words: Words64 | None, rows: int) -> None:
-        if not rows:
+    def step(self, rows: int) -> int:
+        """Every which of so many rows makes a sample."""
+        return max(1, rows // (SAMPLED_A_PART * self.parts))
+
+    def add(self, words: Words64 | None, count: int, rows: int) -> None:
+        """Take the words of `count` rows, which stand for `rows`."""
+        if not count:
             return
         self.ended &= words is None
         words = np.zeros(1, np.uint64) if words is None else words
         self.least, self.most = min(self.least, int(words.min())), max(self.most, int(words.max()))
-        self.sample.append(words[:: max(1, len(words) // (SAMPLED_A_PART * self.parts))])
+        self.sample.append(words[:: self.step(len(words))])
         self.rows.append(rows)
 
     @property

@@ -26,6 +26,8 @@ from brim.operators.exchange.sizing import DIVIDED_AT_ONCE
 from brim.operators.ordered import Ordered
 from brim.operators.protocol import Holding, Inbox, Loan, SpillFile, Stage
 
+WRITTEN_AT_ONCE = 8 << 20
+"""Bytes that are written in one call of a thread, part by part: a call costs, too."""
 PART_LEAST = 1 << 20
 """Bytes of a part that are not worth dividing further."""
 
@@ -289,7 +291,7 @@ class Exchange:
         part = 0
         while part < self.parts:
             first, size = part, 0
-            while part < self.parts and (part == first or size < self.stage.batch_bytes):  # a thread costs, too
+            while part < self.parts and (part == first or size < WRITTEN_AT_ONCE):
                 size += sum(int(cut.sizes[part]) for cut in cuts)
                 part += 1
             written = await self.stage.threads.run(write_parts, file, cuts, range(first, part), self.stage.batch_bytes)
