@@ -19,12 +19,17 @@ class Waits(StrEnum):
 
 
 class Resource(StrEnum):
-    """The reasons of a wait, as the events name them."""
+    """The reasons of a wait, as the events name them.
+
+    `CONNECTIONS` are those that were allowed, all in use while more is wanted; `NETWORK` is what a server, or the line
+    to it, takes its time for.
+    """
 
     QUEUE_FULL = "queue_full"
     NO_INPUT = "no_input"
     MEMORY = "memory"
     CONNECTIONS = "connections"
+    NETWORK = "network"
     WORKERS = "workers"
     RATE_LIMIT = "rate_limit"
     THROTTLED = "throttled"

@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from brim.errors import CorruptInput, PlanError, SchemaMismatch, UnknownColumn
 from brim.events import Resource
+from brim.io.blocking import blocked_on
 from brim.io.files.commit import Staging, Target, sync_file, writing
 from brim.io.files.part_files import Part
 from brim.io.files.paths import local_path
@@ -146,7 +147,7 @@ class ObjectsWrite:
         names, done = _Names(self.sink), list[Part]()
         async with store_files(self.target, stage.stores.objects, stage.memory, token_hex(8)) as files:
             async for batch in inbox:
-                with stage.waiting(Resource.CONNECTIONS):
+                with stage.waiting(Resource.NETWORK):
                     done += await self._put_rows([*names.pairs(batch)], files)
                 del batch  # or it would lie beside the next while that is awaited
             await files.commit([part.path for part in done])
@@ -229,7 +230,7 @@ class _Files:
     def _write_one(self, path: str, value: pa.Scalar) -> None:
         place = self.staging.folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
-        with place.open("xb") as file:
+        with blocked_on(Resource.DISK), place.open("xb") as file:
             file.write(_buffer(value))
         self.done.append(Part(Path(path), 1, sync_file(place)))
 

@@ -309,7 +309,7 @@ class Stage(Protocol):
     def waiting(self, resource: Resource) -> AbstractContextManager[None]:
         """Around a wait for the outside: the network, a worker, a disk, an iterable of the user's."""
 
-    def working(self) -> AbstractContextManager[None]:
+    def working(self) -> AbstractContextManager[object]:
         """Around computing that goes on in a worker process; what `threads.run` computes is counted anyway."""
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from brim.events import Waits
+from brim.pipeline.chain import chain_from, chain_of_consumer
 from brim.pipeline.expected_rows import expected_rows
 from brim.pipeline.nodes import Write
+from brim.pipeline.report import Bottleneck
 from brim.pipeline.run import Run
 from brim.pipeline.stage_clock import BUSY
 
@@ -17,8 +20,9 @@ class StageSnapshot:
     """One stage: what went through it, where its time went, and what lies in the queue behind it.
 
     `state` is ``"ended"``, ``"busy"`` or what it waits for: ``"input"``, ``"room"``, ``"memory"``, ``"outside"``;
-    `resource` is what of the outside. `inputs` are the places of the stages it reads. `writes` is true for a sink,
-    whose own rows are files. `rows_expected` is how many rows it will have sent at its end, where that is known.
+    `resource` is what of the outside. While it waits, `root` is the stage at the end of who waits for whom, and
+    `root_reason` what that one lacks or does. `inputs` are the places of the stages it reads. `writes` is true for a
+    sink, whose own rows are files. `rows_expected` is how many rows it will have sent at its end, where that is known.
     """
 
     id: str
@@ -38,19 +42,25 @@ class StageSnapshot:
     queue_bytes: int
     inputs: tuple[int, ...] = ()
     resource: str | None = None
+    root: str | None = None
+    root_reason: str | None = None
     writes: bool = False
     rows_expected: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RunSnapshot:
-    """One run: its stages, sources first, and the memory of its engine; `queue_limit` is the most a queue may hold."""
+    """One run: its stages, sources first, and the memory of its engine; `queue_limit` is the most a queue may hold.
+
+    `bottleneck` is what most of those that wait now wait for, by the share of them; None where nobody waits.
+    """
 
     seconds: float
     stages: tuple[StageSnapshot, ...]
     ledger_used: int
     ledger_limit: int
     queue_limit: int = 0
+    bottleneck: Bottleneck | None = None
 
 
 def snapshot(run: Run) -> RunSnapshot:
@@ -61,13 +71,35 @@ def snapshot(run: Run) -> RunSnapshot:
     ledger = run.world.ledger
     expected = {} if run.plan.planned is None else expected_rows(run.plan.planned)
     stages = tuple(_stage(run, index, expected) for index in range(len(run.states)))
-    return RunSnapshot(seconds, stages, ledger.used, ledger.limit, run.plan.allotment.floor_bytes + ledger.ahead_limit)
+    return RunSnapshot(
+        seconds,
+        stages,
+        ledger.used,
+        ledger.limit,
+        run.plan.allotment.floor_bytes + ledger.ahead_limit,
+        _bottleneck(run, stages),
+    )
+
+
+def _bottleneck(run: Run, stages: tuple[StageSnapshot, ...]) -> Bottleneck | None:
+    """The root that most of those that wait have in common, the consumer one of them."""
+    roots: Counter[tuple[str, str]] = Counter(
+        (stage.root, stage.root_reason) for stage in stages if stage.root and stage.root_reason
+    )
+    if run.consumer.clock.ended is None and (chain := chain_of_consumer(run)) is not None:
+        roots[chain.root, str(chain.reason)] += 1
+    for (root, reason), count in roots.most_common(1):
+        return Bottleneck(root, reason, count / roots.total())
+    return None
 
 
 def _stage(run: Run, index: int, expected: Mapping[str, int | None]) -> StageSnapshot:
     stage, state, queue = run.plan.stages[index], run.states[index], run.queues[index].statistics()
     read = [run.queues[i].statistics() for i in stage.inputs]
     seconds = state.clock.read()
+    lives = state.clock.started is not None and state.clock.ended is None
+    waits = lives and state.clock.state in (Waits.INPUT, Waits.ROOM, Waits.MEMORY)
+    chain = chain_from(run, index) if waits else None
     return StageSnapshot(
         id=stage.id,
         name=stage.name,
@@ -86,6 +118,8 @@ def _stage(run: Run, index: int, expected: Mapping[str, int | None]) -> StageSna
         queue_bytes=queue.held_bytes,
         inputs=stage.inputs,
         resource=state.clock.resource,
+        root=None if chain is None else chain.root,
+        root_reason=None if chain is None else str(chain.reason),
         writes=isinstance(run.plan.declared, Write) and index == len(run.states) - 1,
         rows_expected=expected.get(stage.nodes[-1]) if stage.nodes else None,
     )

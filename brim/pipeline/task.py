@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from brim.events import Fact, Resource, Waits
+from brim.io.blocking import heard
 from brim.io.workers.devices import Place
 from brim.operators.protocol import Caller, Clock, SpillSpace, Stage, Stores, Threads, Workers
 from brim.operators.user_functions.user_function import UserFunction
@@ -22,7 +23,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class StageThreads:
-    """The engine's threads as one stage uses them: computing is busy, waiting for a free thread is not."""
+    """The engine's threads as one stage uses them: computing is busy, waiting for a free thread is not.
+
+    What a call waits for in the middle is not either, where it says so (`io/blocking.py`).
+    """
 
     threads: EngineThreads
     clock: StageClock
@@ -35,8 +39,8 @@ class StageThreads:
         with self.clock.waiting(Waits.OUTSIDE, Resource.CPU):
             leave = await self.threads.place()
         try:
-            with self.clock.working():
-                return await self.threads.run_placed(function, *arguments)
+            with self.clock.working() as call:
+                return await self.threads.run_placed(heard, call.blocked, function, *arguments)
         finally:
             leave()
 
@@ -106,5 +110,5 @@ class Task:
     def waiting(self, resource: Resource) -> AbstractContextManager[None]:
         return self.state.clock.waiting(Waits.OUTSIDE, resource)
 
-    def working(self) -> AbstractContextManager[None]:
+    def working(self) -> AbstractContextManager[object]:
         return self.state.clock.working()

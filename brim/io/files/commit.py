@@ -21,6 +21,8 @@ from errno import ENOTEMPTY
 from pathlib import Path
 
 from brim.errors import BrimError, PlanError, TransferFailed
+from brim.events import Resource
+from brim.io.blocking import blocked_on
 from brim.io.sink import Mode
 
 _HIDDEN, _OLD = ".part", ".old"
@@ -197,7 +199,8 @@ def sync_file(path: Path) -> int:
     """Wait until the file is on disk; its size in bytes."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with blocked_on(Resource.DISK):
+            os.fsync(descriptor)
         return os.fstat(descriptor).st_size
     finally:
         os.close(descriptor)
@@ -206,7 +209,8 @@ def sync_file(path: Path) -> int:
 def _sync(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with blocked_on(Resource.DISK):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

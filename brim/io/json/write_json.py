@@ -13,6 +13,8 @@ import orjson
 import pyarrow as pa
 
 from brim.errors import CorruptInput
+from brim.events import Resource
+from brim.io.blocking import blocked_on
 from brim.io.files.file_sink import FILE_BYTES, FileSink, file_sink
 from brim.io.json.json_types import check_json, text_type
 from brim.io.object_stores.storage import StorageLike
@@ -92,7 +94,8 @@ class JsonEncoder:
                 text = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in values)
             except (TypeError, ValueError, KeyError) as error:  # text that is not UTF-8, a map with a key twice
                 raise CorruptInput("write_json", self.place, str(error)) from error
-            self.file.write(text)
+            with blocked_on(Resource.DISK):
+                self.file.write(text)
 
     def group(self) -> None:
         """Batches are written at once."""

@@ -17,6 +17,8 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import EventLoopToken, current_token
 
 from brim.errors import TransferFailed
+from brim.events import Resource
+from brim.io.blocking import blocked_on
 from brim.operators.safe_url import safe_url
 
 T = TypeVar("T")
@@ -58,7 +60,8 @@ class Bridge:
 
     def call(self, url: str, function: Callable[..., Awaitable[T]], *arguments: object) -> T:
         """`function(*arguments)`, done by the loop while this thread waits; `url` is what it is about."""
-        return from_thread.run(self._wait, url, function, arguments, token=self.token)
+        with blocked_on(Resource.NETWORK):
+            return from_thread.run(self._wait, url, function, arguments, token=self.token)
 
     async def _wait(self, url: str, function: Callable[..., Awaitable[T]], arguments: tuple[object, ...]) -> T:
         with anyio.CancelScope() as scope:

@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from brim.errors import PlanError, SchemaMismatch
+from brim.events import Resource
+from brim.io.blocking import blocked_on
 from brim.io.files.file_sink import FILE_BYTES, FileSink, file_sink
 from brim.io.files.writeback import begin_writeback
 from brim.io.object_stores.storage import StorageLike
@@ -153,7 +155,8 @@ class ParquetEncoder:
         self.file.close()
 
     def _write(self, data: bytes) -> None:
-        self.file.write(data)
+        with blocked_on(Resource.DISK):
+            self.file.write(data)
         self.place += len(data)
 
     def _options(self) -> dict[str, Any]:

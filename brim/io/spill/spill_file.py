@@ -21,6 +21,8 @@ import pyarrow as pa
 
 from brim.arrow_pool import arrow_pool
 from brim.errors import CorruptInput, SpillDiskFull
+from brim.events import Resource
+from brim.io.blocking import blocked_on
 from brim.io.spill.block_stream import Pieces, checksum, decode, encode, plain_bytes
 from brim.io.spill.compact import compact
 from brim.io.spill.disk import FULL, read_all, write_all
@@ -53,7 +55,8 @@ class _Part:
     def append(self, block: Pieces) -> int:
         """Write `block` behind the others, all of it or nothing; where it begins."""
         try:
-            write_all(self.folder.disk, self.fd, block.pieces, self.end)
+            with blocked_on(Resource.DISK):
+                write_all(self.folder.disk, self.fd, block.pieces, self.end)
         except OSError:
             self.punch(self.end, block.size)
             raise
@@ -110,7 +113,8 @@ class BlockFile:
         data = pa.allocate_buffer(block.disk_bytes, memory_pool=arrow_pool())
         part = self._parts[block.part]
         try:
-            found = read_all(part.folder.disk, part.fd, memoryview(data), block.offset)
+            with blocked_on(Resource.DISK):
+                found = read_all(part.folder.disk, part.fd, memoryview(data), block.offset)
         except OSError as error:
             raise self._corrupt(block, error.strerror or "it cannot be read") from error
         if found < block.disk_bytes:

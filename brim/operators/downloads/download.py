@@ -233,12 +233,18 @@ class _Run:
             elif self.lender.flush_wanted:
                 await self._flush(outbox)
             elif self.window.rows and not self.window.rows[0].unmet:
-                with self.stage.waiting(Resource.CONNECTIONS):
+                with self.stage.waiting(self._lacking()):
                     await self.lender.wait()
             elif self.window.rows or not self.input_ended:
                 await self.lender.wait()
             else:
                 return
+
+    def _lacking(self) -> Resource:
+        """What would bring the next row sooner: another connection, or a server and a line that are faster."""
+        all_in_use = self.places.pace.limit == self.places.pace.most and not self.places.free
+        wanted = self.ready is not None or self.places.wanted
+        return Resource.CONNECTIONS if all_in_use and wanted else Resource.NETWORK
 
     async def _settle(self, row: Row, outbox: Outbox) -> None:
         """The head is done: put it into the batch begun."""
