@@ -60,3 +60,11 @@ def test_what_cannot_be_joined_is_refused_where_it_is_declared(join, words):
 def test_a_key_that_there_is_not_is_named():
     with pytest.raises(UnknownColumn, match="x"):
         LEFT.join(RIGHT, left_on="x", right_on="k")
+
+
+@pytest.mark.parametrize("column", ["v", "v_right", "id"])
+def test_a_cross_join_has_all_rows_where_one_side_is_not_read(column):
+    made = LEFT.join(RIGHT, how="cross").select(column)
+    assert made.count_rows(memory="64MiB") == 4
+    again = LEFT.join(made, how="cross").select("k")
+    assert again.count_rows(memory="64MiB") == 8

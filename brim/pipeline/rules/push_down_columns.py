@@ -80,8 +80,8 @@ def _prune(node: Node, needed: set[str]) -> Node:
 def _prune_join(node: Join, needed: set[str]) -> Node:
     """What is needed of each side. A name that gets the suffix must go on to get it."""
     spec = node.spec
-    left = {name for name in spec.left if name in needed} | set(spec.left_on)
-    right = {name for name, new in spec.right if new in needed} | set(spec.right_on)
+    left = {name for name in spec.left if name in needed} | set(spec.left_on) or {_cheapest(node.left.schema)}
+    right = {name for name, new in spec.right if new in needed} | set(spec.right_on) or {_cheapest(node.right.schema)}
     renamed = {name for name, new in spec.right if new != name and name in right}
     return replace(node, left=_exactly(node.left, left | renamed), right=_exactly(node.right, right))
 
