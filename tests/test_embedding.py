@@ -1,39 +1,39 @@
-"""brim in somebody else's event loop: an aiohttp service and a Starlette response around real runs.
+"""brim in somebody else's event loop: the example services, on aiohttp and on Starlette, around real runs.
 
-The client sets the pace of the source, leaving ends the run, and the host's loop stays free while it goes on.
+The client sets the pace of the source, leaving ends the run, limits and deadlines have answers, SIGTERM drains, and the
+host's loop stays free while it goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import io
+import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
-from contextlib import asynccontextmanager
-from pathlib import Path
+from contextlib import contextmanager
 
 import numpy as np
+import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
-from aiohttp import web
+from example_services import EXAMPLES, SERVICES, answer, ask, example, service, unchunked
 from leaks import nothing_left
 
 import brim
 from brim import col
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
 SCHEMA = pa.schema([("n", pa.int64())])
 ROWS = 10_000
 ROUNDS = 3
 
-
-def _example(name):
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+both = pytest.mark.parametrize("name", SERVICES)
 
 
 def _endless(taken):
@@ -51,28 +51,18 @@ def _endless(taken):
     return brim.from_batches(batches, SCHEMA).filter(col("n") % 2 == 0).with_columns(twice=col("n") * 2)
 
 
-@asynccontextmanager
-async def _service(tmp_path, pipeline_of_rows, **settings):
-    """The example's application on a real socket, over a pipeline of the test's."""
-    example = _example("aiohttp_service")
-    example.numbers = pipeline_of_rows
-    for name, value in {"MEMORY": "128MiB", **settings}.items():
-        setattr(example, name, value)
-    app = example.make_app()
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield runner.addresses[0][1], app[example.ENGINE]
-    finally:
-        await runner.cleanup()
+def _silent(taken):
+    """A source that never gives anything."""
 
+    async def batches():
+        try:
+            taken.append(0)
+            await asyncio.Event().wait()
+            yield pa.record_batch({"n": [0]})
+        finally:
+            taken.append("closed")
 
-async def _get(port, rows):
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16)
-    writer.write(f"GET /numbers?rows={rows} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n".encode())
-    await writer.drain()
-    return reader, writer
+    return brim.from_batches(batches, SCHEMA)
 
 
 async def _settled(taken):
@@ -94,12 +84,13 @@ async def _ended(taken, engine):
     return time.monotonic() - start
 
 
-def test_the_source_stops_when_the_client_stops_reading_and_ends_when_it_leaves(tmp_path):
+@both
+def test_the_source_stops_when_the_client_stops_reading_and_ends_when_it_leaves(name, tmp_path):
     taken = []
 
     async def main():
-        async with _service(tmp_path, lambda _: _endless(taken)) as (port, engine):
-            reader, writer = await _get(port, 1)
+        async with service(name, lambda _: _endless(taken)) as (port, engine):
+            reader, writer = await ask(port)
             await reader.readexactly(1 << 20)
             stopped = await _settled(taken)
             assert await _settled(taken) == stopped
@@ -118,12 +109,14 @@ def test_the_source_stops_when_the_client_stops_reading_and_ends_when_it_leaves(
         asyncio.run(main())
 
 
-def test_a_client_that_stands_still_and_leaves_ends_its_run(tmp_path):
+@both
+@pytest.mark.parametrize("path", ["/numbers", "/numbers.jsonl"])
+def test_a_client_that_stands_still_and_leaves_ends_its_run(name, path, tmp_path):
     taken = []
 
     async def main():
-        async with _service(tmp_path, lambda _: _endless(taken)) as (port, engine):
-            reader, writer = await _get(port, 1)
+        async with service(name, lambda _: _endless(taken)) as (port, engine):
+            reader, writer = await ask(port, path)
             await reader.readexactly(1000)
             await _settled(taken)
             writer.transport.abort()
@@ -133,13 +126,15 @@ def test_a_client_that_stands_still_and_leaves_ends_its_run(tmp_path):
         asyncio.run(main())
 
 
-def test_a_deadline_ends_the_run_and_the_client_sees_a_body_that_is_cut_short(tmp_path):
+@both
+def test_a_deadline_ends_the_run_and_the_client_sees_a_body_that_is_cut_short(name, tmp_path):
     taken = []
 
     async def main():
-        async with _service(tmp_path, lambda _: _endless(taken), DEADLINE_S=0.3) as (port, engine):
-            reader, writer = await _get(port, 1)
+        async with service(name, lambda _: _endless(taken), DEADLINE_S=0.3) as (port, engine):
+            reader, writer = await ask(port)
             body = await reader.read(-1)
+            assert body.startswith(b"HTTP/1.1 200")
             assert not body.endswith(b"0\r\n\r\n")
             assert await _ended(taken, engine) < 1
             writer.close()
@@ -148,31 +143,170 @@ def test_a_deadline_ends_the_run_and_the_client_sees_a_body_that_is_cut_short(tm
         asyncio.run(main())
 
 
-def test_the_whole_stream_is_what_collect_gives_and_a_limit_is_an_answer(tmp_path):
-    numbers = _example("aiohttp_service").numbers
+@both
+def test_a_deadline_before_the_first_row_is_an_answer(name, tmp_path):
+    taken = []
 
     async def main():
-        async with _service(tmp_path, numbers) as (port, _):
-            reader, writer = await _get(port, 100_000)
-            _, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
+        async with service(name, lambda _: _silent(taken), DEADLINE_S=0.3) as (port, engine):
+            status, said = await answer(port, "/numbers.jsonl")
+            assert await _ended(taken, engine) < 1
+            return status, said
+
+    with nothing_left(tmp_path):
+        assert asyncio.run(main()) == (503, b"this server is busy or about to stop; ask again")
+
+
+@both
+def test_the_whole_stream_is_what_collect_gives_and_so_are_the_lines(name, tmp_path):
+    async def main():
+        async with service(name) as (port, _):
+            return await answer(port, "/numbers?rows=100000"), await answer(port, "/numbers.jsonl?rows=10000")
+
+    (streamed_status, streamed), (lines_status, lines) = asyncio.run(main())
+    whole = example(name).numbers(100_000).collect_blocking(memory="128MiB", spill_dir=tmp_path)
+    assert (streamed_status, lines_status) == (200, 200)
+    assert pa.ipc.open_stream(io.BytesIO(streamed)).read_all().equals(whole)
+    first = whole.filter(pc.less(whole["id"], 10_000))
+    assert [orjson.loads(line) for line in lines.splitlines()] == first.to_pylist()
+
+
+@both
+@pytest.mark.parametrize("rows", ["1000000000000", "-1", "many", ""])
+def test_more_than_the_limit_is_refused_and_starts_nothing(name, rows):
+    taken = []
+
+    async def main():
+        async with service(name, lambda _: _endless(taken)) as (port, _):
+            refused = [await answer(port, f"{path}?rows={rows}") for path in ("/numbers", "/numbers.jsonl")]
+            return [*refused, await answer(port, f"/exports?rows={rows}", "POST")]
+
+    limit = b"rows is a number, at most 100,000,000"
+    assert asyncio.run(main()) == [(400, limit)] * 3
+    assert not taken
+
+
+def _events(body):
+    """The name and the fields of each server-sent event."""
+    parts = [part.split(b"\n") for part in body.split(b"\n\n") if part]
+    return [(name.removeprefix(b"event: ").decode(), orjson.loads(data[6:])) for name, data in parts]
+
+
+@both
+def test_an_export_tells_how_far_it_is_and_then_where_it_lies(name, tmp_path):
+    sent, go = 300, []
+
+    def counted(_):
+        async def batches():
+            for _ in range(sent):
+                while not go:
+                    await asyncio.sleep(0.01)
+                yield pa.record_batch({"n": np.arange(ROWS)})
+
+        return brim.from_batches(batches, SCHEMA)
+
+    async def main():
+        async with service(name, counted, EXPORTS=tmp_path) as (port, _):
+            reader, writer = await ask(port, "/exports", "POST")
+            seen = await reader.readuntil(b"event: progress")
+            go.append(True)
+            head, _, body = (seen + await reader.read(-1)).partition(b"\r\n\r\n")
             writer.close()
-            reader, writer = await _get(port, 10**12)
-            refused = await reader.read(-1)
+            return head, body
+
+    head, body = asyncio.run(main())
+    assert b"text/event-stream" in head
+    events = _events(unchunked(body))
+    assert [events[0][0], events[1][0], events[-1][0]] == ["begin", "progress", "done"]
+    assert events[1][1] == {"rows": 0}
+    rows = [fields["rows"] for _, fields in events]
+    assert rows == sorted(rows)
+    assert rows[-1] == sent * ROWS
+    (place,) = events[-1][1]["places"]
+    assert pq.read_metadata(place).num_rows == sent * ROWS
+
+
+@both
+def test_an_export_whose_client_leaves_leaves_no_file(name, tmp_path):
+    taken = []
+
+    async def main():
+        async with service(name, lambda _: _endless(taken), EXPORTS=tmp_path) as (port, engine):
+            reader, writer = await ask(port, "/exports", "POST")
+            await reader.readuntil(b"event: progress")
+            writer.transport.abort()
+            assert await _ended(taken, engine) < 1
+
+    with nothing_left(tmp_path):
+        asyncio.run(main())
+
+
+SERVE = "import asyncio, sys; sys.path.append(sys.argv[1]); import {name} as s; {settings}; asyncio.run(s.serve(0))"
+
+
+@contextmanager
+def _served(name, tmp_path, settings="pass"):
+    """The service as a program: its process and its port."""
+    command = [sys.executable, "-W", "error", "-c", SERVE.format(name=name, settings=settings), str(EXAMPLES)]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        line = next(line for line in process.stdout if "http://127.0.0.1:" in line)
+        yield process, int(re.search(r"http://127\.0\.0\.1:(\d+)", line)[1])
+        process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+
+async def _refused(port):
+    """Ask again and again until a request is refused because the service is to stop; the answer."""
+    async with asyncio.timeout(10):
+        while True:
+            reader, writer = await ask(port)
+            said = await reader.read(-1)
             writer.close()
-        return pa.ipc.open_stream(io.BytesIO(_unchunked(body))).read_all(), refused
-
-    streamed, refused = asyncio.run(main())
-    assert streamed.equals(numbers(100_000).collect_blocking(memory="128MiB", spill_dir=tmp_path))
-    assert refused.startswith(b"HTTP/1.1 400")
+            if not said.startswith(b"HTTP/1.1 200"):
+                return said
 
 
-def _unchunked(body):
-    parts = []
-    while body:
-        size, _, body = body.partition(b"\r\n")
-        parts.append(body[: int(size, 16)])
-        body = body[int(size, 16) + 2 :]
-    return b"".join(parts)
+@both
+def test_sigterm_refuses_new_requests_lets_old_ones_end_and_then_ends(name, tmp_path):
+    rows = 5_000_000
+
+    async def main(process, port):
+        reader, writer = await ask(port, f"/numbers?rows={rows}")
+        begun = await reader.readexactly(1000)
+        process.send_signal(signal.SIGTERM)
+        refused = await _refused(port)
+        whole = begun + await reader.read(-1)
+        writer.close()
+        return refused, whole
+
+    with _served(name, tmp_path) as (process, port):
+        refused, whole = asyncio.run(main(process, port))
+    assert refused.startswith(b"HTTP/1.1 503")
+    assert b"retry-after: 5" in refused.lower()
+    streamed = pa.ipc.open_stream(io.BytesIO(unchunked(whole.partition(b"\r\n\r\n")[2]))).read_all()
+    assert streamed.num_rows == (rows + 2) // 3 if name == "aiohttp_service" else rows
+    assert process.returncode == 0
+
+
+@both
+def test_sigterm_cuts_short_who_takes_longer_than_the_drain(name, tmp_path):
+    async def main(process, port):
+        reader, writer = await ask(port, "/numbers?rows=100000000")
+        await reader.readexactly(1000)
+        process.send_signal(signal.SIGTERM)
+        assert (await _refused(port)).startswith(b"HTTP/1.1 503")
+        while process.poll() is None:
+            await asyncio.sleep(0.02)
+        writer.close()
+
+    with _served(name, tmp_path, "s.DRAIN_S = 0.3") as (process, port):
+        asyncio.run(main(process, port))
+    assert process.returncode == 0
+    assert not list(tmp_path.iterdir())
 
 
 class Reader(threading.Thread):
@@ -199,7 +333,7 @@ async def _delays(seconds, every_s=0.002):
     return np.asarray(late)
 
 
-def test_the_loop_of_the_host_stays_free_while_two_clients_read_all_they_can(tmp_path):
+def test_the_loop_of_the_host_stays_free_while_two_clients_read_all_they_can():
     """Other programs on the machine are late too, so the best of three rounds counts."""
 
     async def one_round(port):
@@ -214,7 +348,7 @@ def test_the_loop_of_the_host_stays_free_while_two_clients_read_all_they_can(tmp
                 await asyncio.to_thread(client.join)
 
     async def main():
-        async with _service(tmp_path, _example("aiohttp_service").numbers) as (port, _):
+        async with service("aiohttp_service") as (port, _):
             rounds = []
             for _ in range(ROUNDS):
                 late, clients = await one_round(port)
@@ -232,60 +366,12 @@ def test_the_loop_of_the_host_stays_free_while_two_clients_read_all_they_can(tmp
     assert any(p99 < 10 and most < 50 for p99, most in rounds), rounds
 
 
-async def _ask(app, path, sent, wait_after=None):
-    """One request of an ASGI server that sends a part at a time; `wait_after` parts the client leaves."""
-    left = asyncio.Event()
-    scope = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "method": "GET"}
-    scope |= {"path": path.partition("?")[0], "query_string": path.partition("?")[2].encode(), "headers": []}
-    scope |= {"scheme": "http", "server": ("test", 80), "client": ("test", 1), "root_path": "", "raw_path": b""}
-
-    async def receive():
-        await left.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message):
-        if message["type"] == "http.response.body":
-            sent.append(message.get("body", b""))
-            if wait_after is not None and len(sent) >= wait_after:
-                left.set()
-            await asyncio.sleep(0.001)
-
-    await app(scope, receive, send)
-
-
-@asynccontextmanager
-async def _lifespan(app):
-    async with app.router.lifespan_context(app):
-        yield app.state.engine
-
-
-def test_a_streaming_response_gives_all_rows_and_ends_its_run_when_the_client_leaves(tmp_path):
-    app = _example("streaming_response").app
-
-    async def main():
-        async with _lifespan(app) as engine:
-            whole, part = [], []
-            await _ask(app, "/squares?rows=2000", whole)
-            lines = b"".join(whole).splitlines()
-            assert len(lines) == 2000
-            assert lines[-1] == b'{"id":1999,"square":3996001}'
-            await _ask(app, "/squares?rows=100000000", part, wait_after=3)
-            start = time.monotonic()
-            while engine.stats().runs:
-                assert time.monotonic() - start < 1
-                await asyncio.sleep(0.01)
-            assert 3 <= len(part) < 20
-
-    with nothing_left(tmp_path):
-        asyncio.run(main())
-
-
 @pytest.mark.parametrize("how", ["another task", "garbage"])
 def test_a_response_generator_may_be_closed_by_another_task_or_dropped(tmp_path, how):
-    module = _example("streaming_response")
+    module = example("answer_bodies")
 
     async def main():
-        async with brim.Engine(memory="128MiB", spill_dir=tmp_path) as engine:
+        async with brim.Engine(memory="128MiB", spill_dir=tmp_path, max_runs=1) as engine:
             taken = []
             lines = module.json_lines(_endless(taken), engine)
             assert (await anext(lines)).startswith(b'{"n":0,"twice":0}\n')
