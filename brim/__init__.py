@@ -53,6 +53,9 @@ if TYPE_CHECKING:
         when,
     )
     from brim.pipeline.expr import len_ as len  # noqa: A004 - the words of Polars and Daft
+    from brim.pipeline.metrics.open_telemetry import OpenTelemetry
+    from brim.pipeline.metrics.prometheus import prometheus_text
+    from brim.pipeline.metrics.totals import Totals
     from brim.pipeline.report import Bottleneck, OperatorReport, Report
     from brim.pipeline.sources import (
         from_arrow,
@@ -115,6 +118,9 @@ _HOMES = {
         "struct",
         "when",
     ),
+    "brim.pipeline.metrics.open_telemetry": ("OpenTelemetry",),
+    "brim.pipeline.metrics.prometheus": ("prometheus_text",),
+    "brim.pipeline.metrics.totals": ("Totals",),
     "brim.pipeline.report": ("Bottleneck", "OperatorReport", "Report"),
     "brim.pipeline.sources": (
         "from_arrow",
@@ -149,6 +155,7 @@ __all__ = [
     "ExpressionFailed",
     "LimitExceeded",
     "ObjectMissing",
+    "OpenTelemetry",
     "OperatorReport",
     "Pipeline",
     "PlanError",
@@ -160,6 +167,7 @@ __all__ = [
     "Stalled",
     "Storage",
     "TooFewDevices",
+    "Totals",
     "TransferFailed",
     "TransferTimeout",
     "UdfContractError",
@@ -181,6 +189,7 @@ __all__ = [
     "lit",
     "max_horizontal",
     "min_horizontal",
+    "prometheus_text",
     "range",
     "read_arrow",
     "read_csv",

@@ -34,6 +34,7 @@ EXPRESSIONS = {
 RUNNING = {
     *("Batches", "BlockingBatches", "Bottleneck", "Engine", "EngineStats", "OperatorReport", "Pipeline", "Report"),
     *("Storage", "WorkerStats"),
+    *("OpenTelemetry", "Totals", "prometheus_text"),
 }
 FUNCTIONS = {"row_udf", "udf"}
 
