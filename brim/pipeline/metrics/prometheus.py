@@ -11,7 +11,7 @@ from brim.pipeline.metrics.totals import Totals
 
 
 def prometheus_text(stats: EngineStats, totals: Totals | None = None) -> str:
-    """`stats`, and `totals` where they are kept, in Prometheus' text format 0.0.4.
+    """How an engine stands (`stats`), and what its runs came to (`totals`), in Prometheus' text format 0.0.4.
 
     Answer a scrape with it, encoded as UTF-8 and with the content type ``text/plain; version=0.0.4; charset=utf-8``.
     Sizes are in bytes, times in seconds. Stages of runs under way have the labels `run`, `operator` and `operator_id`;
