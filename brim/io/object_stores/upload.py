@@ -4,8 +4,8 @@
                  └─ more than a part ──► parts, as they fill ──► finish: completed
                                                 └─ abandon ──► aborted: the store keeps nothing of it
 
-obstore sends the parts and, when what it reads from raises, has the store forget them. It is never cancelled, because a
-cancelled one would leave its parts there.
+obstore sends the parts and, when what it reads from raises, has the store forget them. It is never cancelled: it would
+leave its parts there, and the store may carry out one request that was left after the next, which removes its object.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class Upload:
         place, client = await self.objects.writer(self.url)
         options: dict[str, Any] = {"mode": "create"} if create else {}
         try:
-            with attempting():
+            with anyio.CancelScope(shield=True), attempting():
                 await client.put_async(place.key, data, use_multipart=False, **options)
         except AttemptFailed as failed:
             if create and failed.failure.reason.startswith(UNKNOWN):  # a store without conditions
