@@ -46,20 +46,29 @@ def allot(
     runs: int = 1,
     batch_bytes: int | None = None,
     remedy: str = "",
+    most: int | None = None,
+    floors_most: int | None = None,
 ) -> Allotment:
     """Divide `memory` for a plan of `operators` that shares it with up to `runs` - 1 others of its kind.
+
+    The plan itself gets `most` of it at most. Its floors take `floors_most` where that is said, else half of its share;
+    the smallest there are it may always have, if they are half of its share.
 
     Raises `BudgetTooSmall` naming a memory that is enough.
     """
     pad = pad_bytes(memory)
     ledger = memory - base - pad
     oversize = max(0, ledger // OVERSIZE_SHARE)
-    share = ledger // runs
-    unit = _floor_unit(operators, share // FLOORS_SHARE, batch_bytes)
-    floors = floors_of(operators, unit)
+    share = ledger // runs if most is None else min(ledger // runs, most)
+    room = share // FLOORS_SHARE if floors_most is None else min(floors_most, ledger // FLOORS_SHARE)
+    room = room if most is None else min(room, most // FLOORS_SHARE)
+    unit = _floor_unit(operators, room, batch_bytes)
+    floors, least = floors_of(operators, unit), floors_of(operators, _floor_unit(operators, 0, batch_bytes))
+    if most is not None and least > most // FLOORS_SHARE:
+        raise BudgetTooSmall(FLOORS_SHARE * least, most, "a larger max_memory")
     reserve, reason = _reserve(operators)
-    if floors > share // FLOORS_SHARE or oversize < reserve:
-        needed = _needed(max(2 * floors * runs, OVERSIZE_SHARE * reserve), base)
+    if least > share // FLOORS_SHARE or oversize < reserve:
+        needed = _needed(max(2 * least * runs, OVERSIZE_SHARE * reserve), base)
         raise BudgetTooSmall(needed, memory, remedy, reason if oversize < reserve else "")
     return Allotment(
         given=memory,

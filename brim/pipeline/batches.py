@@ -15,6 +15,8 @@ import pyarrow as pa
 from brim.errors import PlanError
 from brim.pipeline.job import Job
 from brim.pipeline.report import Report
+from brim.pipeline.run_options import RunOptions
+from brim.pipeline.shared import NO_OPTIONS
 
 if TYPE_CHECKING:
     from brim.pipeline.builder import Pipeline
@@ -28,8 +30,11 @@ class Batches:
     made for this run alone (`owned`) is opened and closed with it.
     """
 
-    def __init__(self, pipeline: Pipeline, engine: Engine, *, owned: bool = False) -> None:
+    def __init__(
+        self, pipeline: Pipeline, engine: Engine, *, owned: bool = False, options: RunOptions = NO_OPTIONS
+    ) -> None:
         self._pipeline = pipeline
+        self._options = options
         self._engine = engine
         self._owned = owned
         self._job: Job | None = None
@@ -50,7 +55,7 @@ class Batches:
         if self._owned:
             await self._engine.open()
         try:
-            self._job = self._engine.begin(self._pipeline)
+            self._job = self._engine.begin(self._pipeline, self._options)
             await self._job.ready()
         except BaseException:
             await self.aclose()

@@ -373,7 +373,8 @@ class Pipeline:
     async def run(self, *, engine: Engine | None = None, **settings: Unpack[Settings]) -> Report:
         """Run to the end and say how it went; rows that no sink takes are counted and dropped.
 
-        Takes what `Engine` takes, or an open `engine` to run in.
+        Takes what `Engine` takes, or an open `engine` to run in; and for the run `weight`, its part of memory and
+        threads beside others, and `max_memory`, the most of the engine's memory it may have.
         """
         return await running.run(self, engine, settings)
 

@@ -22,8 +22,9 @@ import pyarrow as pa
 
 from brim.events import Waits
 from brim.operators.protocol import Loan, ReaderGone
-from brim.pipeline.ledger import Kind, Ledger, Request
+from brim.pipeline.account import Kind
 from brim.pipeline.oversize import Oversize, Parcel
+from brim.pipeline.run_ledger import RunLedger
 from brim.pipeline.stage_memory import AheadLoan
 from brim.pipeline.stage_state import StageState
 from brim.sizes import held_bytes
@@ -56,7 +57,7 @@ class _Entry:
 class ByteQueue:
     """Batches on their way from one stage to the next; both ends can be closed. One writer, one reader."""
 
-    ledger: Ledger
+    ledger: RunLedger
     oversize: Oversize
     batch_bytes: int
     writer: StageState
@@ -135,7 +136,7 @@ class ByteQueue:
                 await self._send_to_disk(batch, size)
                 return
             self._room = anyio.Event()
-            request = Request(Kind.AHEAD, size, self.rank, self._room.set)
+            request = self.ledger.request(Kind.AHEAD, size, self.rank, self._room.set)
             if self._asked:
                 self.ledger.ask(request)
             try:

@@ -31,6 +31,7 @@ from brim.operators.protocol import Stores
 from brim.pipeline.allot import OVERSIZE_SHARE, pad_bytes
 from brim.pipeline.batches import Batches, collect, drain
 from brim.pipeline.engine_stats import EngineStats
+from brim.pipeline.fair_places import FairPlaces
 from brim.pipeline.job import Job
 from brim.pipeline.ledger import Ledger
 from brim.pipeline.log import event_logger
@@ -40,7 +41,8 @@ from brim.pipeline.oversize import Oversize
 from brim.pipeline.progress import Progress, Wanted, show_progress
 from brim.pipeline.relief import Relief
 from brim.pipeline.report import Report
-from brim.pipeline.shared import Shared
+from brim.pipeline.run_options import RunOptions
+from brim.pipeline.shared import NO_OPTIONS, Shared
 from brim.pipeline.tree_looks import TreeLooks
 from brim.pipeline.truth import Truth
 from brim.pipeline.world import LimitedThreads, LoopClock, World
@@ -213,7 +215,7 @@ class Engine:
         limits, clock, random = self.limits, LoopClock(), Random()  # noqa: S311 - jitter, no secrets
         limit = limits.memory - pad_bytes(limits.memory)
         ledger = Ledger(max(0, limit), oversize_limit=max(0, limit // OVERSIZE_SHARE))
-        threads = LimitedThreads(anyio.CapacityLimiter(limits.threads))
+        threads = LimitedThreads(FairPlaces(limits.threads, clock.now))
         spill = SpillFolders(self._spill_dirs, limits.spill_limit)
         egress, connections = limits.egress, limits.max_connections
         try:
@@ -264,7 +266,7 @@ class Engine:
         """What URLs are opened with."""
         return self._opened().world.stores
 
-    def begin(self, pipeline: Pipeline) -> Job:
+    def begin(self, pipeline: Pipeline, options: RunOptions = NO_OPTIONS) -> Job:
         """Start a run of `pipeline` in the engine's task group; the job tells how it goes."""
         shared = self._opened()
         if self._loop is not asyncio.get_running_loop():
@@ -272,7 +274,7 @@ class Engine:
         assert self._tasks is not None
         self._runs_begun += 1
         observer = Observer(f"run-{id(self):x}-{self._runs_begun}", self._emit)
-        job = Job(pipeline.node, shared, observer, self._forget, self._truth.look_now)
+        job = Job(pipeline.node, shared, observer, self._forget, self._truth.look_now, options)
         self._jobs[job] = None
         self._tasks.start_soon(job.main, name=f"brim {observer.run_id}")
         progress: Progress | None = show_progress(job, wanted=self._progress)
@@ -307,14 +309,27 @@ class Engine:
             gpus_used=sum(pools.devices.used.values()),
         )
 
-    def stream(self, pipeline: Pipeline) -> Batches:
-        """The batches of a run of `pipeline`: ``async with engine.stream(pipeline) as batches: async for …``."""
-        return Batches(pipeline, self)
+    def stream(
+        self, pipeline: Pipeline, *, weight: float | None = None, max_memory: int | str | None = None
+    ) -> Batches:
+        """The batches of a run of `pipeline`: ``async with engine.stream(pipeline) as batches: async for …``.
 
-    async def run(self, pipeline: Pipeline) -> Report:
-        """Run `pipeline` to its end; rows that no sink takes are counted and dropped."""
-        return await drain(self.stream(pipeline))
+        Args:
+            pipeline: what is run.
+            weight: how much of memory and threads the run gets beside others, 1 for each that says nothing.
+            max_memory: the most of the engine's memory that the run may have, its floors and what it is lent; workers
+                are the engine's.
+        """
+        return Batches(pipeline, self, options=RunOptions.of(weight, max_memory, self.limits.memory))
 
-    async def collect(self, pipeline: Pipeline) -> pa.Table:
-        """All rows of `pipeline` as a table, which is the caller's and not counted by the engine."""
-        return await collect(self.stream(pipeline))
+    async def run(
+        self, pipeline: Pipeline, *, weight: float | None = None, max_memory: int | str | None = None
+    ) -> Report:
+        """Run `pipeline` to its end; rows that no sink takes are counted and dropped. See `stream`."""
+        return await drain(self.stream(pipeline, weight=weight, max_memory=max_memory))
+
+    async def collect(
+        self, pipeline: Pipeline, *, weight: float | None = None, max_memory: int | str | None = None
+    ) -> pa.Table:
+        """All rows of `pipeline` as a table, which is the caller's and not counted by the engine. See `stream`."""
+        return await collect(self.stream(pipeline, weight=weight, max_memory=max_memory))

@@ -17,6 +17,7 @@ import anyio.lowlevel
 import pyarrow as pa
 
 from brim.errors import BrimError, StageFailed
+from brim.pipeline.account import Account
 from brim.pipeline.later_source import needs_look, resolve
 from brim.pipeline.nodes import Node, Write
 from brim.pipeline.observer import Observer
@@ -24,7 +25,8 @@ from brim.pipeline.outlast import outlast
 from brim.pipeline.plan import Plan
 from brim.pipeline.report import Report
 from brim.pipeline.run import Run
-from brim.pipeline.shared import Shared
+from brim.pipeline.run_options import RunOptions
+from brim.pipeline.shared import NO_OPTIONS, Shared
 from brim.pipeline.snapshot import RunSnapshot, snapshot
 from brim.sizes import held_bytes
 
@@ -42,12 +44,14 @@ class Job:
     observer: Observer
     on_end: Callable[[Job], None]
     look: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint
+    options: RunOptions = NO_OPTIONS
     run: Run | None = None
     error: BaseException | None = None
     rows: int = 0
     growth: int = 0
     peak_growth: int = 0
     _stopping: bool = False
+    _account: Account | None = None
     _kept: int = 0
     _turn: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True))
     _scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
@@ -64,8 +68,9 @@ class Job:
             with self._scope:
                 if needs_look(self.node):
                     self.node = await resolve(self.node, self.shared.world.stores)
-                plan = await self.shared.admit(self.node)
-                self.run = Run(plan, self.shared.world, self.observer.fact, self.observer.tick, alone=self.shared.alone)
+                plan = await self.shared.admit(self.node, self.options)
+                self._account = self.shared.account(plan, self.options)
+                self.run = self._new_run(plan)
                 self.observer.begin(self.run)
                 self._ready.set()
                 await self.run.execute()
@@ -78,6 +83,10 @@ class Job:
         finally:
             self._end(plan)
 
+    def _new_run(self, plan: Plan) -> Run:
+        watch, shared = self.observer, self.shared
+        return Run(plan, shared.world, watch.fact, watch.tick, alone=shared.alone, account=self._account)
+
     def _end(self, plan: Plan | None) -> None:
         if self.run is not None:
             self.observer.end(self.error)
@@ -85,6 +94,8 @@ class Job:
             self.run.output.close_writer()
             if self._stopping:
                 self.run.output.close_reader()
+        if self._account is not None:
+            self.shared.close_account(self._account)
         if plan is not None:
             self._release(plan)
         self._ready.set()

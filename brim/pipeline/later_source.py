@@ -10,6 +10,7 @@ A look has a deadline. In a running event loop nobody looks without being awaite
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -30,6 +31,7 @@ from brim.operators.expressions.tree import Tree
 from brim.operators.protocol import Operator
 from brim.operators.protocol import Stores as AnyStores
 from brim.operators.safe_url import safe_url
+from brim.pipeline.fair_places import FairPlaces
 from brim.pipeline.nodes import Node, Scan, inputs_of, transform
 from brim.pipeline.own_loop import own_loop
 from brim.pipeline.world import LimitedThreads, LoopClock
@@ -87,7 +89,7 @@ class LaterSource:
 
     async def look_alone(self) -> StoredSource:
         """Look outside any engine."""
-        threads = LimitedThreads(anyio.CapacityLimiter(1))
+        threads = LimitedThreads(FairPlaces(1, time.monotonic))
         async with open_stores(
             clock=LoopClock(),
             random=Random(),  # noqa: S311 - jitter, no secrets

@@ -7,13 +7,14 @@ borrowed never keeps another out.
 
 Rules of this file
 - Synchronous, on one thread (asserted), no locks: every change is whole.
-- It knows no borrower: a request is a size, a kind, a rank and a bell.
+- It knows no borrower: a request is a size, a kind, a rank, a bell, and the account of its run.
 - Floors are given, never lent. Ahead loans may be kept across waits, so they get at most half of the pool; work loans
   always come back, so the other half is always there again. The oversize reserve has one borrower at a time; while no
   row asks for it, it is lent to computing too (`SPARE`), which gives it back soon.
 - State (of a sort, a join, groups) may stay in three quarters of the pool until computing, or a run that is to begin,
   needs it: its holders are asked for it then, the largest first, and write it down without borrowing anything.
-- Requests are granted the furthest downstream first (the highest rank), first come among equals, and nobody overtakes.
+- Requests of one run are granted the furthest downstream first (the highest rank), first come among equals, and nobody
+  overtakes. Between runs the one that has least by its weight is next; who has its part already is passed over.
 - The truth is never dropped: bytes that are there already are counted (`overdraw`), room or not, and nothing is lent
   until they are repaid. `cut` is what memory that nobody accounts for takes from the pool, and `ahead_paused` says that
   nothing more is lent ahead. Floors remain, and they are enough to go on with.
@@ -25,21 +26,8 @@ import threading
 from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
 
-
-class Kind(Enum):
-    """What a loan is for; see the rules above."""
-
-    AHEAD = "ahead"
-    WORK = "work"
-    SPARE = "spare"
-    OVERSIZE = "oversize"
-    STATE = "state"
-
-
-COMPUTING = (Kind.WORK, Kind.SPARE)
-"""Where a work loan may come from, tried in this order."""
+from brim.pipeline.account import COMPUTING, Account, Kind, first_of_each, least_served
 
 
 @dataclass(eq=False, slots=True)
@@ -54,6 +42,7 @@ class Request:
     rank: float
     ring: Callable[[], None]
     granted: int | None = None
+    account: Account | None = None
 
     def __lt__(self, other: Request) -> bool:
         return self.rank > other.rank  # insort keeps the order of coming among equals
@@ -66,6 +55,12 @@ class Holder:
     ask_back: Callable[[], None]
     held: int = 0
     asked: bool = False
+    account: Account | None = None
+
+    @property
+    def weighed(self) -> float:
+        """What it holds, by its weight."""
+        return self.held / (1.0 if self.account is None else self.account.weight)
 
 
 @dataclass(eq=False, slots=True)
@@ -79,6 +74,8 @@ class Ledger:
     cut: int = 0
     ahead_paused: bool = False
     peak: int = 0
+    accounts: dict[Account, None] = field(default_factory=dict)
+    spare_weight: float = 0.0
     _lent: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
     _requests: dict[Kind, list[Request]] = field(default_factory=lambda: {kind: [] for kind in Kind})
     _reservations: list[Request] = field(default_factory=list)
@@ -124,6 +121,22 @@ class Ledger:
         """The most that may be held as state: the rest is for queues and windows, which ask nobody for memory."""
         return self.pool - self.pool // 4
 
+    def enter(self, account: Account) -> None:
+        """A run more to divide the pool between."""
+        self.accounts[account] = None
+
+    def leave(self, account: Account) -> None:
+        """One less."""
+        self.accounts.pop(account, None)
+        self._grant()
+
+    def share(self, account: Account | None) -> float:
+        """The part of the pool that a run may have."""
+        if account is None:
+            return 1.0
+        others = sum(other.weight for other in self.accounts if other is not account)
+        return account.weight / (account.weight + others + self.spare_weight)
+
     def lent(self, kind: Kind) -> int:
         return self._lent[kind]
 
@@ -164,15 +177,17 @@ class Ledger:
         self.floors -= size
         self._grant()
 
-    def borrow(self, kind: Kind, size: int, rank: float) -> bool:
+    def borrow(self, kind: Kind, size: int, rank: float, account: Account | None = None) -> bool:
         """Lend `size` bytes if they are there and nobody is before `rank` in the line; say whether they were."""
         assert self._thread == threading.get_ident()
-        line = self._requests[Kind.WORK if kind in COMPUTING else kind]
-        if (line and line[0].rank >= rank) or (kind is Kind.AHEAD and self._requests[Kind.WORK]):
+        first = self._next(Kind.WORK if kind in COMPUTING else kind)
+        if first is not None and (first.rank >= rank or first.account is not account):
             return False
-        if size > self._room(kind):
+        if kind is Kind.AHEAD and self._requests[Kind.WORK]:
             return False
-        self._lend(kind, size)
+        if size > self._room(kind) or not self._may_have(account, kind, size):
+            return False
+        self._lend(kind, size, account)
         return True
 
     def borrow_more(self, size: int) -> bool:
@@ -182,16 +197,16 @@ class Ledger:
         self._lend(Kind.OVERSIZE, size)
         return True
 
-    def overdraw(self, kind: Kind, size: int) -> None:
+    def overdraw(self, kind: Kind, size: int, account: Account | None = None) -> None:
         """Count bytes that are there already, room or not: the truth is never dropped. Nothing is lent meanwhile."""
         assert size >= 0
-        self._lend(kind, size)
+        self._lend(kind, size, account)
 
     def hold(self, holder: Holder, size: int) -> bool:
         """Lend `size` bytes more for state, if nobody waits for memory and they are there; say whether they were."""
         assert self._thread == threading.get_ident()
         waited_for = self._requests[Kind.WORK] or self._reservations
-        if waited_for or holder.asked:
+        if waited_for or holder.asked or not self._may_have(holder.account, Kind.STATE, size):
             return False
         if size > self._room(Kind.STATE):
             self._ask_greediest(holder)
@@ -199,13 +214,13 @@ class Ledger:
         if not holder.held:
             self._holders.append(holder)
         holder.held += size
-        self._lend(Kind.STATE, size)
+        self._lend(Kind.STATE, size, holder.account)
         return True
 
     def _ask_greediest(self, holder: Holder) -> None:
         """Ask who has more than its part, where `holder` has less."""
         part = self.state_limit // len({id(other) for other in (*self._holders, holder)})
-        greediest = max(self._holders, key=lambda other: other.held, default=holder)
+        greediest = max(self._holders, key=lambda other: other.weighed, default=holder)
         if holder.held < part < greediest.held:
             self._ask(greediest)
 
@@ -214,7 +229,7 @@ class Ledger:
         size, holder.held, holder.asked = holder.held, 0, False
         if size:
             self._holders.remove(holder)
-            self.repay(Kind.STATE, size)
+            self.repay(Kind.STATE, size, holder.account)
 
     def ask_back(self) -> None:
         """Ask every holder for what it has: the truth is that memory is short."""
@@ -235,16 +250,18 @@ class Ledger:
     def withdraw(self, request: Request) -> None:
         """Leave the line; a request already granted is repaid."""
         if request.granted is not None:
-            self.repay(request.kind, request.granted)
+            self.repay(request.kind, request.granted, request.account)
         elif request in self._requests[request.kind]:
             self._requests[request.kind].remove(request)
             self._grant()
 
-    def repay(self, kind: Kind, size: int) -> None:
+    def repay(self, kind: Kind, size: int, account: Account | None = None) -> None:
         """Take back bytes lent before, and lend them to whose turn it is."""
         assert self._thread == threading.get_ident()
         assert 0 <= size <= self._lent[kind], (kind, size, self._lent[kind])
         self._lent[kind] -= size
+        if account is not None:
+            account.lent[kind] -= size
         self._grant()
 
     def _room(self, kind: Kind) -> int:
@@ -268,8 +285,30 @@ class Ledger:
         """What of the pool is not lent; negative where it has shrunk."""
         return self.pool - self._lent[Kind.AHEAD] - self._lent[Kind.WORK] - self._lent[Kind.STATE]
 
-    def _lend(self, kind: Kind, size: int) -> None:
+    def _may_have(self, account: Account | None, kind: Kind, size: int) -> bool:
+        """Whether a run may be lent so much more beside others."""
+        if account is None:
+            return True
+        whole = self.state_limit if kind is Kind.STATE else self.ahead_limit
+        return account.may_have(kind, size, int(whole * self.share(account)))
+
+    def _next(self, kind: Kind) -> Request | None:
+        """Whose turn it is in a line: of those who may have it, the run that has least; None where nobody waits."""
+        line = self._requests[kind]
+        firsts = line[:1] if kind is Kind.OVERSIZE else first_of_each(line)
+        return least_served([one for one in firsts if self._may_have(one.account, kind, self._size(one))], kind)
+
+    def _size(self, request: Request) -> int:
+        """What a request gets: for work at most what one loan may be."""
+        if request.kind not in COMPUTING:
+            return request.size
+        most = None if request.account is None else request.account.work_most
+        return min(request.size, self.work_most if most is None else min(most, self.work_most))
+
+    def _lend(self, kind: Kind, size: int, account: Account | None = None) -> None:
         self._lent[kind] += size
+        if account is not None:
+            account.lent[kind] += size
         self._note()
 
     def _note(self) -> None:
@@ -281,10 +320,10 @@ class Ledger:
 
     def _ask_holders(self) -> None:
         """Ask for state, the largest first, until enough should come back for whoever is first in the line."""
-        line = self._requests[Kind.WORK]
-        wanted = min(line[0].size, self.work_most) if line else 0
+        first = self._next(Kind.WORK)
+        wanted = 0 if first is None else self._size(first)
         missing = max(0, wanted) - self._free - sum(holder.held for holder in self._holders if holder.asked)
-        for holder in sorted(self._holders, key=lambda holder: -holder.held):
+        for holder in sorted(self._holders, key=lambda holder: -holder.weighed):
             if missing <= 0:
                 return
             if not holder.asked:
@@ -298,19 +337,19 @@ class Ledger:
 
     def _grant_lines(self) -> None:
         while self._reservations and self._fits(self._reservations[0].size):
-            request = self._reservations.pop(0)
-            self.floors += request.size
+            first = self._reservations.pop(0)
+            self.floors += first.size
             self._note()
-            request.granted = request.size
-            request.ring()
+            first.granted = first.size
+            first.ring()
         for kind in (Kind.OVERSIZE, Kind.WORK, Kind.AHEAD):
             line = self._requests[kind]
-            while line and (grant := self._grantable(line[0])) is not None:
-                request = line.pop(0)
+            while (request := self._next(kind)) is not None and (grant := self._grantable(request)) is not None:
+                line.remove(request)
                 request.kind, request.granted = grant
-                self._lend(*grant)
+                self._lend(*grant, request.account)
                 request.ring()
-            if kind is Kind.WORK and line:
+            if kind is Kind.WORK and request is not None:
                 return  # what comes back is for computing first: it frees the most
 
     def _grantable(self, request: Request) -> tuple[Kind, int] | None:
@@ -321,7 +360,7 @@ class Ledger:
         """
         if request.kind is not Kind.WORK:
             return (request.kind, request.size) if request.size <= self._room(request.kind) else None
-        size = min(request.size, self.work_most)
+        size = self._size(request)
         for kind in COMPUTING:
             if size <= self._room(kind):
                 return kind, size

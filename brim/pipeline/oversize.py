@@ -25,7 +25,8 @@ from brim.errors import RowTooLarge
 from brim.events import Resource, Spilled, Waits
 from brim.io.spill.folder import disk_errors
 from brim.operators.protocol import Loan, SpillSpace, Threads
-from brim.pipeline.ledger import Kind, Ledger, Request
+from brim.pipeline.account import Kind
+from brim.pipeline.ledger import Ledger, Request
 from brim.pipeline.stage_state import StageState
 
 T = TypeVar("T")

@@ -41,8 +41,19 @@ def optimize(node: Node) -> Node:
     return reduce(lambda planned, rule: rule(planned), RULES, node)
 
 
-def plan(node: Node, limits: Limits, *, base: BaseOf = no_base, runs: int = 1, places: Places | None = None) -> Plan:
+def plan(
+    node: Node,
+    limits: Limits,
+    *,
+    base: BaseOf = no_base,
+    runs: int = 1,
+    places: Places | None = None,
+    most: int | None = None,
+    floors_most: int | None = None,
+) -> Plan:
     """How to run `node` within `limits`; `base` says what worker processes weigh, given how many each function gets.
+
+    `most` and `floors_most` are those of `allot`.
 
     `places` are the devices that were reserved for it; where nothing was said, all of them are free.
 
@@ -60,8 +71,8 @@ def plan(node: Node, limits: Limits, *, base: BaseOf = no_base, runs: int = 1, p
     places = placed_alone(wanted, limits.gpus) if places is None else places
     pinned = places_each(wanted, places)
     operators, functions = [stage.operator for stage in stages], process_functions(node)
-    for most in range(limits.processes if functions else 1, 0, -1):
-        workers = {one: min(worker_count(one, limits), most, pinned.get(one, most)) for one in functions}
+    for each in range(limits.processes if functions else 1, 0, -1):
+        workers = {one: min(worker_count(one, limits), each, pinned.get(one, each)) for one in functions}
         taken = base(workers)
         try:
             shares = allot(
@@ -71,9 +82,11 @@ def plan(node: Node, limits: Limits, *, base: BaseOf = no_base, runs: int = 1, p
                 runs=runs,
                 batch_bytes=limits.batch_bytes,
                 remedy=_remedy(taken, runs),
+                most=most,
+                floors_most=floors_most,
             )
         except BudgetTooSmall:
-            if most == 1:
+            if each == 1:
                 raise
         else:
             return Plan(node, planned, stages, shares, workers, places)

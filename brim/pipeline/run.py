@@ -15,8 +15,10 @@ from brim.errors import BrimError, StageFailed, Stalled
 from brim.events import Fact, Waits
 from brim.operators.protocol import ReaderGone
 from brim.operators.user_functions.own_cancellation import is_its_own
+from brim.pipeline.account import Account
 from brim.pipeline.byte_queue import ByteQueue
 from brim.pipeline.plan import Plan
+from brim.pipeline.run_ledger import RunLedger
 from brim.pipeline.stage_clock import StageClock
 from brim.pipeline.stage_memory import StageMemory
 from brim.pipeline.stage_state import StageState
@@ -40,6 +42,7 @@ class Run:
     on_tick: Callable[[float], None]
     tick_s: float = 0.05
     alone: Callable[[], bool] = lambda: True
+    account: Account | None = None
     states: tuple[StageState, ...] = field(init=False)
     consumer: StageState = field(init=False)
     queues: tuple[ByteQueue, ...] = field(init=False)
@@ -47,18 +50,19 @@ class Run:
 
     def __post_init__(self) -> None:
         stages, allotment, world = self.plan.stages, self.plan.allotment, self.world
+        ledger = RunLedger(world.ledger, self.account)
         self.states = tuple(
             StageState(stage.id, stage.name, rank, StageClock(world.clock.now), self.on_fact)
             for rank, stage in enumerate(stages)
         )
         self.consumer = StageState(CONSUMER, CONSUMER, len(stages), StageClock(world.clock.now), self.on_fact)
         self._memories = tuple(
-            StageMemory(world.ledger, world.oversize, state, stage.operator.window_bytes(allotment.floor_bytes))
+            StageMemory(ledger, world.oversize, state, stage.operator.window_bytes(allotment.floor_bytes))
             for state, stage in zip(self.states, stages, strict=True)
         )
         readers = {i: self.states[k] for k, stage in enumerate(stages) for i in stage.inputs}
         self.queues = tuple(
-            ByteQueue(world.ledger, world.oversize, allotment.floor_bytes, state, readers.get(i, self.consumer))
+            ByteQueue(ledger, world.oversize, allotment.floor_bytes, state, readers.get(i, self.consumer))
             for i, state in enumerate(self.states)
         )
 

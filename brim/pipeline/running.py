@@ -20,16 +20,27 @@ from brim.pipeline.engine import Engine, limits_of
 from brim.pipeline.nodes import Node
 from brim.pipeline.progress import Wanted
 from brim.pipeline.report import Report
+from brim.pipeline.run_options import RunOptions
 
 if TYPE_CHECKING:
     from brim.pipeline.builder import Pipeline
 
 
-_NO_LIMITS = ("spill_dir", "storage", "progress", "on_event")
+_NO_LIMITS = ("spill_dir", "storage", "progress", "on_event", "weight", "max_memory")
 
 
-class Settings(TypedDict, total=False):
-    """What `Engine` takes."""
+class OfRun(TypedDict, total=False):
+    """What is said of one run, in an engine of its own or another's."""
+
+    weight: float
+    max_memory: int | str | None
+
+
+_OF_RUN = tuple(OfRun.__annotations__)
+
+
+class Settings(OfRun, total=False):
+    """What `Engine` takes, and what is said of the run."""
 
     memory: int | str
     batch_bytes: int | str | None
@@ -53,11 +64,13 @@ def limits_of_settings(settings: Settings) -> Limits:
 
 def stream(pipeline: Pipeline, engine: Engine | None, settings: Settings) -> Batches:
     """The batches of a run in `engine`, or in one made for it."""
-    if engine is None:
-        return Batches(pipeline, Engine(max_runs=1, **settings), owned=True)
-    if settings:
-        raise PlanError(f"{', '.join(settings)}: these are settings of an engine, and `engine=` has its own")
-    return Batches(pipeline, engine)
+    of_engine = {name: value for name, value in settings.items() if name not in _OF_RUN}
+    if engine is not None and of_engine:
+        raise PlanError(f"{', '.join(of_engine)}: these are settings of an engine, and `engine=` has its own")
+    owned = engine is None
+    engine = Engine(max_runs=1, **of_engine) if engine is None else engine  # type: ignore[arg-type]
+    options = RunOptions.of(settings.get("weight"), settings.get("max_memory"), engine.limits.memory)
+    return Batches(pipeline, engine, owned=owned, options=options)
 
 
 async def resolve(pipeline: Pipeline, engine: Engine | None) -> Node:

@@ -16,15 +16,19 @@ from brim.errors import BudgetTooSmall
 from brim.io.workers.pools import WorkerPools
 from brim.limits import Limits
 from brim.operators.user_functions.user_function import UserFunction
+from brim.pipeline.account import Account, Kind
 from brim.pipeline.allot import OVERSIZE_SHARE
 from brim.pipeline.device_line import DeviceLine, Reservation
 from brim.pipeline.handed_over import HandedOver
-from brim.pipeline.ledger import Kind, Request
+from brim.pipeline.ledger import Request
 from brim.pipeline.nodes import Node
 from brim.pipeline.place_workers import pinnings
 from brim.pipeline.plan import Plan
 from brim.pipeline.planner import plan, process_functions, wanted_devices
+from brim.pipeline.run_options import RunOptions
 from brim.pipeline.world import World
+
+NO_OPTIONS = RunOptions()
 
 
 @dataclass(eq=False, slots=True)
@@ -52,22 +56,31 @@ class Shared:
         self.devices = DeviceLine(self.limits)
         ledger = self.world.ledger
         ledger.kept_for_floors = ledger.limit // 2 if self.runs > 1 else 0
+        ledger.spare_weight = 1.0 if self.runs > 1 else 0.0
 
-    async def admit(self, node: Node) -> Plan:
+    async def admit(self, node: Node, options: RunOptions = NO_OPTIONS) -> Plan:
         """A plan of `node` whose devices and floors are reserved."""
         devices = await self.devices.reserve(wanted_devices(node, self.limits))
         try:
-            return await self._admit(node, devices)
+            return await self._admit(node, devices, options)
         except BaseException:
             self.devices.release(devices)
             raise
 
-    async def _admit(self, node: Node, devices: Reservation) -> Plan:
+    async def _admit(self, node: Node, devices: Reservation, options: RunOptions) -> Plan:
         weights = await self._weigh_workers(node, devices)  # may take long, so nobody waits behind it
         async with self._line:
             self._forget_ended_workers()
             self._weights.update(weights)  # workers that ended in the meantime are started again
-            planned = plan(node, self.limits, base=self._base_with, runs=self.runs, places=devices.places)
+            planned = plan(
+                node,
+                self.limits,
+                base=self._base_with,
+                runs=self.runs,
+                places=devices.places,
+                most=options.max_memory,
+                floors_most=self._floors_most(),
+            )
             await self._reserve_template()
             for function, count in planned.workers.items():
                 await self._reserve_workers(function, count)
@@ -75,6 +88,30 @@ class Shared:
             self.running += 1
             self._workers.update(planned.workers)
             return planned
+
+    def account(self, planned: Plan, options: RunOptions) -> Account:
+        """An account for a run that was let in; it is given back by `close_account`."""
+        most = None if options.max_memory is None else options.max_memory - planned.allotment.floors
+        account = Account(options.weight, most)
+        self.world.ledger.enter(account)
+        return account
+
+    def close_account(self, account: Account) -> None:
+        """The run has ended."""
+        self.world.ledger.leave(account)
+
+    def _floors_most(self) -> int | None:
+        """What the floors of one run more may be: half of what is left when as many as may come have a little.
+
+        So a run of an engine that is hardly used has larger batches than its part of the whole would give it, and the
+        last that come have smaller ones. None where there is but one run.
+        """
+        if self.runs == 1:
+            return None
+        ledger = self.world.ledger
+        little = ledger.kept_for_floors // self.runs // 2
+        coming = max(0, self.runs - self.running - 1)
+        return max(little, (ledger.kept_for_floors - ledger.floors - coming * little) // 2)
 
     def release(self, planned: Plan, kept: int = 0) -> None:
         """Give back what `admit` reserved but for `kept` bytes: the run has ended, its workers serve nobody."""

@@ -23,7 +23,7 @@ class StageHolding:
     _holder: Holder = field(init=False)
 
     def __post_init__(self) -> None:
-        self._holder = Holder(self._ring)
+        self._holder = self.memory.ledger.holder(self._ring)
 
     @property
     def size(self) -> int:

@@ -9,8 +9,9 @@ import anyio
 
 from brim.errors import RowTooLarge
 from brim.events import Waits
-from brim.pipeline.ledger import COMPUTING, Kind, Ledger, Request
+from brim.pipeline.account import COMPUTING, Kind
 from brim.pipeline.oversize import Oversize
+from brim.pipeline.run_ledger import RunLedger
 from brim.pipeline.stage_holding import StageHolding
 from brim.pipeline.stage_state import StageState
 
@@ -19,7 +20,7 @@ from brim.pipeline.stage_state import StageState
 class StageMemory:
     """The memory of one stage: its own window first, then the ledger."""
 
-    ledger: Ledger
+    ledger: RunLedger
     oversize: Oversize
     state: StageState
     window_bytes: int
@@ -92,7 +93,7 @@ class StageMemory:
             await self._fill_from_reserve(loan, missing)
         else:
             self._window_changed = anyio.Event()
-            request = Request(Kind.AHEAD, missing, self.state.rank, self._window_changed.set)
+            request = self.ledger.request(Kind.AHEAD, missing, self.state.rank, self._window_changed.set)
             self.ledger.ask(request)
             try:
                 await self._window_changed.wait()
@@ -121,7 +122,7 @@ class StageMemory:
     async def work(self, size: int) -> WorkLoan:
         """`size` bytes for computing, waiting for the loans of others to come back."""
         rung = anyio.Event()
-        request = Request(Kind.WORK, size, self.state.rank, rung.set)
+        request = self.ledger.request(Kind.WORK, size, self.state.rank, rung.set)
         self.ledger.ask(request)
         try:
             with self.state.clock.waiting(Waits.MEMORY):

@@ -13,6 +13,7 @@ from brim.io.blocking import heard
 from brim.io.workers.devices import Place
 from brim.operators.protocol import Caller, Clock, SpillSpace, Stage, Stores, Threads, Workers
 from brim.operators.user_functions.user_function import UserFunction
+from brim.pipeline.account import Account
 from brim.pipeline.stage_clock import StageClock
 from brim.pipeline.stage_memory import StageMemory
 from brim.pipeline.stage_state import StageState
@@ -30,6 +31,7 @@ class StageThreads:
 
     threads: EngineThreads
     clock: StageClock
+    account: Account | None = None
 
     @property
     def count(self) -> int:
@@ -37,7 +39,7 @@ class StageThreads:
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         with self.clock.waiting(Waits.OUTSIDE, Resource.CPU):
-            leave = await self.threads.place()
+            leave = await self.threads.place(self.account)
         try:
             with self.clock.working() as call:
                 return await self.threads.run_placed(heard, call.blocked, function, *arguments)
@@ -82,7 +84,7 @@ class Task:
 
     @property
     def threads(self) -> Threads:
-        return StageThreads(self.world.threads, self.state.clock)
+        return StageThreads(self.world.threads, self.state.clock, self.memory.ledger.account)
 
     @property
     def clock(self) -> Clock:

@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from random import Random
 from typing import Any, Protocol, TypeVar
 
@@ -14,6 +13,8 @@ import anyio
 import anyio.to_thread
 
 from brim.operators.protocol import Clock, SpillSpace, Stores, Threads, Workers
+from brim.pipeline.account import Account
+from brim.pipeline.fair_places import FairPlaces
 from brim.pipeline.ledger import Ledger
 from brim.pipeline.oversize import Oversize
 
@@ -25,7 +26,7 @@ WAITING_THREADS = 64
 class EngineThreads(Threads, Protocol):
     """Threads of an engine, one place for each call that computes."""
 
-    async def place(self) -> Callable[[], None]:
+    async def place(self, account: Account | None = None) -> Callable[[], None]:
         """Wait for a place; what is returned gives it back. Entered and left this way because a run does so often."""
 
     async def run_placed(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -63,18 +64,16 @@ class LoopClock:
 class LimitedThreads:
     """anyio's worker threads; at most `places` calls compute at once, and `WAITING_THREADS` wait for the outside."""
 
-    places: anyio.CapacityLimiter
+    places: FairPlaces
     waiting: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(WAITING_THREADS))
     placed: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(math.inf))
 
     @property
     def count(self) -> int:
-        return int(self.places.total_tokens)
+        return self.places.total
 
-    async def place(self) -> Callable[[], None]:
-        holder = object()
-        await self.places.acquire_on_behalf_of(holder)
-        return partial(self.places.release_on_behalf_of, holder)
+    async def place(self, account: Account | None = None) -> Callable[[], None]:
+        return await self.places.take(account)
 
     async def run_placed(self, function: Callable[..., T], *arguments: Any) -> T:
         return await anyio.to_thread.run_sync(function, *arguments, limiter=self.placed)

@@ -15,6 +15,7 @@ from brim.operators.protocol import ReaderGone
 from brim.pipeline.byte_queue import ByteQueue
 from brim.pipeline.ledger import Kind, Ledger
 from brim.pipeline.oversize import Oversize
+from brim.pipeline.run_ledger import RunLedger
 from brim.pipeline.stage_clock import StageClock
 from brim.pipeline.stage_memory import StageMemory
 from brim.pipeline.stage_state import StageState
@@ -31,14 +32,14 @@ def _queue(pool=0, oversize=0):
     )
     writer.clock.start()
     reader.clock.start()
-    return ByteQueue(ledger, Oversize(ledger, InlineThreads(), sim.TrackedSpill()), sim.FLOOR, writer, reader)
+    return ByteQueue(RunLedger(ledger), Oversize(ledger, InlineThreads(), sim.TrackedSpill()), sim.FLOOR, writer, reader)
 
 
 def test_the_head_is_free_and_the_rest_on_loan():
     async def main():
         queue = _queue(pool=2 * BATCH)
         await queue.send(sim.rows(30))
-        assert queue.ledger.used == 0
+        assert queue.ledger.ledger.used == 0
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(queue.send, sim.rows(30, 30))
             await anyio.sleep(1)
@@ -47,11 +48,11 @@ def test_the_head_is_free_and_the_rest_on_loan():
             first = await anext(queue)
             await anyio.sleep(1)
             assert queue.statistics().held_batches == 1
-            assert queue.ledger.used == 0, "it became the head"
+            assert queue.ledger.ledger.used == 0, "it became the head"
             await queue.send(sim.rows(30, 60))
-            assert queue.ledger.lent(Kind.AHEAD) == BATCH
+            assert queue.ledger.ledger.lent(Kind.AHEAD) == BATCH
         second, third = await anext(queue), await anext(queue)
-        return [batch["x"][0].as_py() for batch in (first, second, third)], queue.ledger.used
+        return [batch["x"][0].as_py() for batch in (first, second, third)], queue.ledger.ledger.used
 
     assert run_virtual(main) == ([0, 30, 60], 0)
 
@@ -102,7 +103,7 @@ def test_a_writer_whose_reader_left_is_told():
                 await queue.send(sim.rows(30))
         with pytest.raises(ReaderGone):
             await queue.send(sim.rows(30))
-        return queue.statistics().held_batches, queue.ledger.used
+        return queue.statistics().held_batches, queue.ledger.ledger.used
 
     assert run_virtual(main) == (0, 0)
 
@@ -112,18 +113,18 @@ def test_an_oversize_batch_arrives_whole_from_memory_and_from_disk():
         queue, other = _queue(oversize=20_000), StageState("other", "", 0, StageClock(LoopClock().now), lambda *_: None)
         large = sim.wide(7, 9_000)
         await queue.send(large)
-        assert queue.ledger.lent(Kind.OVERSIZE) == held_bytes(large) - sim.FLOOR
+        assert queue.ledger.ledger.lent(Kind.OVERSIZE) == held_bytes(large) - sim.FLOOR
         await queue.oversize.lend(5_000, other)  # another stage asks: it writes down who rests
-        assert queue.ledger.lent(Kind.OVERSIZE) == 5_000
+        assert queue.ledger.ledger.lent(Kind.OVERSIZE) == 5_000
         assert [file.closed for file in queue.oversize.spill.files] == [False]
-        queue.ledger.repay(Kind.OVERSIZE, 5_000)
+        queue.ledger.ledger.repay(Kind.OVERSIZE, 5_000)
         got = await anext(queue)
         assert queue.reader.oversize == 1
         queue.close_writer()
         assert await anext(queue, None) is None
         assert queue.reader.oversize == 0
         assert [file.closed for file in queue.oversize.spill.files] == [True]
-        return got.equals(large), queue.ledger.used
+        return got.equals(large), queue.ledger.ledger.used
 
     assert run_virtual(main) == (True, 0)
 
@@ -163,7 +164,7 @@ def test_a_large_batch_keeps_the_loan_that_paid_for_it_until_its_reader_asks_aga
         queue = _queue(pool=2 * size, oversize=size)
         ledger, told = queue.ledger, []
         queue.writer.on_fact = lambda *fact: told.append(fact)
-        memory = StageMemory(ledger, queue.oversize, queue.writer, 0)
+        memory = StageMemory(RunLedger(ledger), queue.oversize, queue.writer, 0)
         assert ledger.borrow(Kind.OVERSIZE, size, 0)
         loan = memory.try_ahead(size)
         await queue.send(large, loan)
@@ -185,11 +186,11 @@ def test_a_loan_that_came_with_a_batch_is_repaid_where_the_floor_pays_and_where_
         queue = _queue(pool=4 * size, oversize=size)
         memory = StageMemory(queue.ledger, queue.oversize, queue.writer, 0)
         await queue.send(sim.rows(30), memory.try_ahead(BATCH))
-        assert queue.ledger.lent(Kind.AHEAD) == 0, "the head is free"
+        assert queue.ledger.ledger.lent(Kind.AHEAD) == 0, "the head is free"
         queue.close_reader()
         with pytest.raises(ReaderGone):
             await queue.send(large, memory.try_ahead(size))
-        return queue.ledger.lent(Kind.AHEAD)
+        return queue.ledger.ledger.lent(Kind.AHEAD)
 
     assert run_virtual(main) == 0
 

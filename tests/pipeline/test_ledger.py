@@ -6,7 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from brim.pipeline.ledger import Holder, Kind, Ledger, Request
+from brim.pipeline.account import Account, Kind
+from brim.pipeline.ledger import Holder, Ledger, Request
 
 LENT = st.sampled_from([kind for kind in Kind if kind is not Kind.STATE])
 ASKED = st.sampled_from([kind for kind in Kind if kind not in (Kind.SPARE, Kind.STATE)])
@@ -347,3 +348,79 @@ def test_a_pool_that_shrinks_asks_for_what_it_lacks():
     assert asked == []
     ledger.adjust(cut=40, ahead_paused=False)
     assert asked == [1]
+
+
+def _of_run(ledger, account, kind, size, rank, rung, name):
+    request = Request(kind, size, rank, lambda: rung.append(name), account=account)
+    ledger.ask(request)
+    return request
+
+
+def test_a_run_has_its_part_of_what_is_lent_ahead_and_one_part_is_kept_for_the_next():
+    ledger, first, second = Ledger(300, spare_weight=1), Account(), Account(weight=2)
+    ledger.enter(first)
+    assert ledger.borrow(Kind.AHEAD, 75, 0, first)
+    assert not ledger.borrow(Kind.AHEAD, 1, 0, first), "half of 150: another run may come"
+    ledger.enter(second)
+    assert ledger.borrow(Kind.AHEAD, 75, 0, second), "two of four parts"
+    assert not ledger.borrow(Kind.AHEAD, 1, 0, second)
+    ledger.leave(first)
+    ledger.repay(Kind.AHEAD, 75, first)
+    assert ledger.borrow(Kind.AHEAD, 25, 0, second), "two of three"
+
+
+def test_who_has_its_part_is_passed_over_and_does_not_stand_in_the_way():
+    ledger, rung = Ledger(300, spare_weight=1), []
+    greedy, small = Account(), Account()
+    for account in (greedy, small):
+        ledger.enter(account)
+    assert ledger.borrow(Kind.AHEAD, 50, 0, greedy)
+    _of_run(ledger, greedy, Kind.AHEAD, 10, 5, rung, "greedy")
+    assert ledger.borrow(Kind.AHEAD, 50, 0, small)
+    _of_run(ledger, small, Kind.AHEAD, 10, 1, rung, "small")
+    assert rung == []
+    ledger.repay(Kind.AHEAD, 10, small)
+    assert rung == ["small"]
+
+
+def test_computing_goes_to_the_run_that_has_least_of_it_whatever_its_rank():
+    ledger, rung = Ledger(100), []
+    greedy, small = Account(), Account()
+    for account in (greedy, small):
+        ledger.enter(account)
+    assert ledger.borrow(Kind.WORK, 60, 0, greedy)
+    assert ledger.borrow(Kind.WORK, 40, 9, greedy)
+    _of_run(ledger, greedy, Kind.WORK, 40, 9, rung, "greedy")
+    _of_run(ledger, small, Kind.WORK, 40, 1, rung, "small")
+    ledger.repay(Kind.WORK, 40, greedy)
+    assert rung == ["small"]
+
+
+def test_a_run_with_a_limit_of_its_own_gets_no_more_and_computes_with_half_of_it():
+    ledger, rung = Ledger(1000), []
+    account = Account(most=100)
+    ledger.enter(account)
+    assert ledger.borrow(Kind.AHEAD, 50, 0, account)
+    assert not ledger.borrow(Kind.AHEAD, 1, 0, account)
+    request = _of_run(ledger, account, Kind.WORK, 400, 0, rung, "work")
+    assert (rung, request.granted) == (["work"], 50)
+    second = _of_run(ledger, account, Kind.WORK, 1, 0, rung, "more")
+    assert second.granted is None
+    assert ledger.borrow(Kind.WORK, 300, 0), "others do not wait for it"
+    ledger.repay(Kind.WORK, 50, account)
+    assert second.granted == 1
+
+
+def test_state_is_asked_back_of_who_has_most_by_its_weight():
+    ledger, asked = Ledger(100), []
+    heavy, light = Account(weight=4), Account()
+    holders = [
+        Holder(lambda: asked.append("heavy"), account=heavy),
+        Holder(lambda: asked.append("light"), account=light),
+    ]
+    for account in (heavy, light):
+        ledger.enter(account)
+    assert ledger.hold(holders[0], 40)
+    assert ledger.hold(holders[1], 15)
+    _of_run(ledger, heavy, Kind.WORK, 50, 0, [], "work")
+    assert asked == ["light"], "15 is more than 40 by a weight of 4"

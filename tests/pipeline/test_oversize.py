@@ -20,6 +20,7 @@ from brim.operators.protocol import ReaderGone
 from brim.pipeline.byte_queue import ByteQueue
 from brim.pipeline.ledger import Kind, Ledger
 from brim.pipeline.oversize import Oversize
+from brim.pipeline.run_ledger import RunLedger
 from brim.pipeline.stage_clock import StageClock
 from brim.pipeline.stage_memory import StageMemory
 from brim.pipeline.stage_state import StageState
@@ -65,10 +66,10 @@ class Lane:
         return state
 
     def queue(self, writer, reader):
-        return ByteQueue(self.ledger, self.oversize, sim.FLOOR, writer, reader)
+        return ByteQueue(RunLedger(self.ledger), self.oversize, sim.FLOOR, writer, reader)
 
     def memory(self, state, window=0):
-        return StageMemory(self.ledger, self.oversize, state, window)
+        return StageMemory(RunLedger(self.ledger), self.oversize, state, window)
 
     @property
     def lent(self):

@@ -8,6 +8,7 @@ from virtual_loop import run_virtual
 from brim.events import Fact
 from brim.pipeline.ledger import Kind, Ledger
 from brim.pipeline.oversize import Oversize
+from brim.pipeline.run_ledger import RunLedger
 from brim.pipeline.stage_clock import StageClock
 from brim.pipeline.stage_memory import StageMemory
 from brim.pipeline.stage_state import StageState
@@ -18,7 +19,7 @@ def _memory(ledger, *, window, rank=0):
         return None
 
     state = StageState("sort-1", "sort", rank, StageClock(lambda: 0.0), ignore)
-    return StageMemory(ledger, Oversize(ledger, None, None), state, window)
+    return StageMemory(RunLedger(ledger), Oversize(ledger, None, None), state, window)
 
 
 def test_the_window_pays_first_and_the_pool_for_the_rest():

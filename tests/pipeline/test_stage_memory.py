@@ -14,6 +14,7 @@ from brim.errors import RowTooLarge
 from brim.events import Waits
 from brim.pipeline.ledger import Kind, Ledger
 from brim.pipeline.oversize import Oversize
+from brim.pipeline.run_ledger import RunLedger
 from brim.pipeline.stage_clock import StageClock
 from brim.pipeline.stage_memory import StageMemory
 from brim.pipeline.stage_state import StageState
@@ -27,7 +28,7 @@ def _world(pool=0, reserve=0):
 def _memory(ledger, oversize, window=0, rank=1.0):
     state = StageState(f"stage-{rank}", "stage", rank, StageClock(LoopClock().now), lambda *_: None)
     state.clock.start()
-    return StageMemory(ledger, oversize, state, window)
+    return StageMemory(RunLedger(ledger), oversize, state, window)
 
 
 def _lent(ledger):

@@ -33,6 +33,7 @@ from brim.operators.downloads.download import Download, DownloadColumn
 from brim.operators.protocol import Loan, ReaderGone, TransferOptions
 from brim.pipeline.ledger import Kind, Ledger
 from brim.pipeline.oversize import Oversize
+from brim.pipeline.run_ledger import RunLedger
 from brim.pipeline.stage_clock import StageClock
 from brim.pipeline.stage_memory import StageMemory
 from brim.pipeline.stage_state import StageState
@@ -720,7 +721,7 @@ class Pooled:
         ledger = Ledger(limit=window + pool + oversize, oversize_limit=oversize, floors=window)
         lane = Oversize(ledger, InlineThreads(), FolderSpill(folder))
         state = StageState("s", "download", 1.0, StageClock(LoopClock().now), lambda *_: None)
-        return cls(ledger, StageMemory(ledger, lane, state, window))
+        return cls(ledger, StageMemory(RunLedger(ledger), lane, state, window))
 
 
 @settings(max_examples=150, deadline=None)
