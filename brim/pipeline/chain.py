@@ -75,7 +75,7 @@ def _lacking(clock: StageClock, slots: int) -> Resource:
     """
     if clock.awaits(Waits.MEMORY) and clock.computing < slots:
         return Resource.MEMORY
-    others = (Resource.THROTTLED, Resource.RATE_LIMIT, Resource.WORKERS)
+    others = (Resource.MEMORY, Resource.THROTTLED, Resource.RATE_LIMIT, Resource.WORKERS)
     return next((resource for resource in others if clock.awaits(resource)), Resource.CPU)
 
 

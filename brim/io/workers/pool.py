@@ -43,7 +43,7 @@ ABANDONED_S = 5.0  # what a call nobody waits for may still take before its work
 class Pool:
     """The workers of `function`, at most `size`, at `places` where it wants devices.
 
-    `measured` is how many wait for it to be measured.
+    `measured` is how many wait for it to be measured, `wanted` how many workers there would be with enough memory.
     """
 
     function: UserFunction
@@ -52,6 +52,7 @@ class Pool:
     household: Household
     places: InitVar[tuple[Place, ...]] = ()
     measured: int = 0
+    wanted: int = 1
     waiting: deque[Request] = field(default_factory=deque)
     segments: Segments = field(default_factory=Segments)
     used_at: float = field(init=False)
@@ -62,6 +63,7 @@ class Pool:
     _telling: Telling = field(init=False)
     _numbers: int = 0
     _later: bool = False
+    _lacks_room: bool = False
 
     def __post_init__(self, places: tuple[Place, ...]) -> None:
         self._appetite, self._telling = Appetite(self.function, self.household.memory), Telling(self.function.name)
@@ -80,6 +82,11 @@ class Pool:
     def running_size(self) -> int:
         """How many workers there may be at the moment: fewer while memory is short."""
         return self._roster.running_size
+
+    @property
+    def lacks_memory(self) -> bool:
+        """Whether more memory would let a call begin that waits for a worker."""
+        return self._lacks_room or self.running_size < self.wanted
 
     @property
     def facts(self) -> tuple[WorkerFacts, ...]:
@@ -290,7 +297,9 @@ class Pool:
     def _has_room(self, worker: WorkerProcess, request: Request) -> bool:
         """Whether `worker` finds the memory for `request`; if not, `go` is said when others have given back some."""
         lent_bytes, room = self._allow(worker, request)
-        if self._allowance.has_to_wait(lent_bytes, room, known=self._appetite.is_known_soon(self.clock.now())):
+        known = self._appetite.is_known_soon(self.clock.now())
+        self._lacks_room = self._allowance.has_to_wait(lent_bytes, room, known=known)
+        if self._lacks_room:
             self._go_in(ROOM_AGAIN_S)
             return False
         if self._allowance.is_short(lent_bytes, room):

@@ -127,19 +127,21 @@ class WorkerPools:
         data = await self.threads.run(pickled, function)
         same = [pool for pool in self.pools if pool.pickled == data]
         in_use = sum(len(pool.workers) for pool in same if not pool.is_idle)
-        size = max(1, min(most, self._most(function), self.limits.processes - in_use))
+        wanted = max(1, min(self._most(function), self.limits.processes - in_use))
         if function.gpus:
             places = places or self.devices.places(function.gpus)
-            size = min(size, len(places))
+            wanted = min(wanted, len(places))
             same = [pool for pool in same if not pool.measured]  # its worker must stay where it is
+        size = min(most, wanted)
         for pool in same:
             if pool.is_idle:
                 pool.move(tuple(places))
                 self.pools.remove(pool)
                 self.pools.append(pool)  # used last
+                pool.wanted = wanted
                 pool.resize(size)
                 return pool
-        pool = Pool(function, data, size, self._household(), tuple(places))
+        pool = Pool(function, data, size, self._household(), tuple(places), wanted=wanted)
         self.pools.append(pool)
         return pool
 

@@ -201,6 +201,8 @@ class _Run:
         except anyio.WouldBlock:
             await self.lookahead.acquire()
         self.window.rows.append(row)
+        if len(self.window.rows) == 1:
+            self.lender.change()  # what is waited for is another thing now
         if row.url is None:
             row.finish()
             self.lender.change()
