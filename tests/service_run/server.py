@@ -1,0 +1,96 @@
+"""The service: an engine, the requests of `requests.py`, a handler beside it that does nothing, and figures of itself.
+
+It says its address when it is ready, and ends on SIGTERM as the examples do.
+"""
+
+# ruff: noqa: T201 - it says that it is ready
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import aclosing, nullcontext
+from pathlib import Path
+from typing import Any
+
+import anyio
+from aiohttp import web
+from example_services import example
+
+import brim
+from service_run.delays import Delays
+from service_run.requests import REQUESTS
+
+DEADLINE_S, DRAIN_S = 120.0, 10.0
+BODIES, DRAIN = example("answer_bodies"), example("drain")
+
+
+class Service:
+    """The handlers, around one engine; its files lie in `folder`."""
+
+    def __init__(self, folder: Path, engine: brim.Engine, delays: Delays) -> None:
+        self.folder, self.engine, self.delays, self.drain = folder, engine, delays, DRAIN.Drain()
+
+    def parts(self, name: str, number: int) -> AsyncIterator[Any]:
+        request = REQUESTS[name]
+        pipeline = request.pipeline(self.folder, number)
+        return (BODIES.json_lines if request.as_lines else BODIES.arrow_stream)(pipeline, self.engine)
+
+    async def ask(self, request: web.Request) -> web.StreamResponse:
+        """`/ask/{name}/{number}`."""
+        response = web.StreamResponse()
+        with self.drain.request(), anyio.fail_after(DEADLINE_S):
+            async with aclosing(self.parts(request.match_info["name"], int(request.match_info["number"]))) as parts:
+                first = await anext(parts)
+                await response.prepare(request)
+                await response.write(first)
+                async for part in parts:
+                    await response.write(part)
+        return response
+
+    async def ping(self, _: web.Request) -> web.Response:
+        return web.Response(text="here")
+
+    async def figures(self, _: web.Request) -> web.Response:
+        """How late the loop was since the last time, and what the engine has."""
+        stats = self.engine.stats()
+        seen = {"runs": len(stats.runs), "used": stats.ledger_used, "peak_growth": stats.peak_growth}
+        return web.json_response({"late_ms": self.delays.take(), **seen})
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        routes = [("/ask/{name}/{number}", self.ask), ("/ping", self.ping), ("/figures", self.figures)]
+        app.add_routes([web.get(path, handler) for path, handler in routes])
+        return app
+
+
+async def serve(wanted: argparse.Namespace, dump: Any) -> None:
+    async with brim.Engine(wanted.memory, max_runs=wanted.max_runs, spill_dir=wanted.folder / "spill") as engine:
+        service = Service(wanted.folder, engine, Delays(dump=dump))
+        runner = web.AppRunner(service.app(), access_log=None, handler_cancellation=True, shutdown_timeout=1)
+        await runner.setup()
+        async with anyio.create_task_group() as tasks:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            tasks.start_soon(service.delays.watch)
+            print(f"ready {runner.addresses[0][1]}", flush=True)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, service.drain.begin)
+            await service.drain.ended(DRAIN_S)
+            tasks.cancel_scope.cancel()
+        await runner.cleanup()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--memory", default="512MiB")
+    parser.add_argument("--max-runs", type=int, default=16)
+    parser.add_argument("--dump", type=Path, help="a file for the stacks of all threads when the loop is late")
+    wanted = parser.parse_args()
+    with wanted.dump.open("w") if wanted.dump else nullcontext() as dump:
+        asyncio.run(serve(wanted, dump))
+
+
+if __name__ == "__main__":
+    main()
