@@ -52,6 +52,11 @@ class Account:
         self._noted_at = now
 
     @property
+    def held_bytes(self) -> int:
+        """All that it is lent."""
+        return sum(self.lent.values())
+
+    @property
     def computing(self) -> int:
         """Bytes lent for computing."""
         return sum(self.lent[kind] for kind in COMPUTING)

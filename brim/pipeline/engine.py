@@ -152,6 +152,8 @@ class Engine:
         self._closed = anyio.Event()
         self._logger: Any = None
         self._runs_begun = 0
+        self._refuses = False
+        self._job_ended = anyio.Event()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -177,8 +179,19 @@ class Engine:
         if self._shared is None:
             await self._root  # it failed to open: raises why
 
-    async def aclose(self) -> None:
-        """End every run and give everything back. Waits until it is done; closing twice is harmless."""
+    async def aclose(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - how long others have
+        """End every run and give everything back. Waits until it is done; closing twice is harmless.
+
+        Args:
+            timeout: seconds that the runs under way have to end by themselves, while no new one begins.
+        """
+        self._refuses = True
+        if timeout is not None:
+            with anyio.move_on_after(timeout):
+                while self._jobs:
+                    if self._job_ended.is_set():  # others may wait for it, too
+                        self._job_ended = anyio.Event()
+                    await self._job_ended.wait()
         self._closing.set()
         if self._root is not None:
             await outlast(self._closed)
@@ -262,6 +275,11 @@ class Engine:
         return self._shared
 
     @property
+    def closing(self) -> bool:
+        """Whether it lets no run begin any more."""
+        return self._refuses
+
+    @property
     def stores(self) -> Stores:
         """What URLs are opened with."""
         return self._opened().world.stores
@@ -269,6 +287,8 @@ class Engine:
     def begin(self, pipeline: Pipeline, options: RunOptions = NO_OPTIONS) -> Job:
         """Start a run of `pipeline` in the engine's task group; the job tells how it goes."""
         shared = self._opened()
+        if self._refuses:
+            raise BrimError("the engine is closing: it lets no run begin")
         if self._loop is not asyncio.get_running_loop():
             raise PlanError("the engine was opened in another event loop; make one for each loop")
         assert self._tasks is not None
@@ -284,6 +304,7 @@ class Engine:
 
     def _forget(self, job: Job) -> None:
         self._jobs.pop(job, None)
+        self._job_ended.set()
 
     def _emit(self, event: str, fields: dict[str, Any]) -> None:
         try:

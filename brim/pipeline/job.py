@@ -191,7 +191,11 @@ class Job:
 
     def snapshot(self) -> RunSnapshot | None:
         """How the run stands now; None before it is admitted."""
-        return None if self.run is None else snapshot(self.run)
+        if self.run is None or self._account is None:
+            return None
+        held = self.run.plan.allotment.floors + self._account.held_bytes
+        seen, weight = snapshot(self.run), self.options.weight
+        return replace(seen, run_id=self.observer.run_id, weight=weight, held_bytes=held)
 
     def report(self) -> Report:
         """What the run has done so far, or in all when it has ended."""

@@ -53,6 +53,7 @@ class RunSnapshot:
     """One run: its stages, sources first, and the memory of its engine; `queue_limit` is the most a queue may hold.
 
     `bottleneck` is what most of those that wait now wait for, by the share of them; None where nobody waits.
+    `held_bytes` are its floors and what it is lent; `weight` is its part beside other runs.
     """
 
     seconds: float
@@ -61,6 +62,9 @@ class RunSnapshot:
     ledger_limit: int
     queue_limit: int = 0
     bottleneck: Bottleneck | None = None
+    run_id: str = ""
+    weight: float = 1.0
+    held_bytes: int = 0
 
 
 def snapshot(run: Run) -> RunSnapshot:
