@@ -17,6 +17,7 @@ from brim.pipeline.metrics.readings import seconds_by_state
 from brim.pipeline.snapshot import RunSnapshot, StageSnapshot
 
 OK = "ok"
+STOPPED = "stopped"  # who read it has left: no error
 _NS = 1_000_000_000
 
 
@@ -87,5 +88,5 @@ def _attributes(stage: StageSnapshot, seconds: Mapping[str, float]) -> dict[str,
 
 def _set_status(span: Span, outcome: str) -> None:
     """The name of an error, never its text: that may quote a row."""
-    if outcome != OK:
+    if outcome not in (OK, STOPPED):
         span.set_status(Status(StatusCode.ERROR, outcome))
