@@ -9,7 +9,7 @@ from brim.errors import PlanError
 from brim.io.dead_letters import DeadLetterFolder
 from brim.io.source import Source
 from brim.limits import Limits
-from brim.operators.aggregate import AggregateAll, folds
+from brim.operators.aggregate import folds
 from brim.operators.concat import Concat as ConcatOperator
 from brim.operators.decompress import Decompress, DecompressColumn
 from brim.operators.downloads.download import Download, DownloadColumn
@@ -17,6 +17,7 @@ from brim.operators.exchange.by_range import SortKeys
 from brim.operators.explode import Explode as ExplodeKernel
 from brim.operators.expressions.tree import Tree, describe
 from brim.operators.filter import Filter as FilterKernel
+from brim.operators.group_all import GroupAll
 from brim.operators.group_by import GroupBy as GroupByOperator
 from brim.operators.images.map_images import MapImages
 from brim.operators.images.steps import ImageSteps
@@ -116,7 +117,7 @@ def _operator(node: Node, limits: Limits) -> Operator:
         case Aggregate(expressions=expressions, input=below):
             if folds(expressions):
                 return Transform(Fused((), Aggregation(expressions, below.schema)), stateless=True, makes_pieces=False)
-            return Transform(_Open(AggregateAll, expressions, below.schema))
+            return GroupAll(expressions, below.schema)
         case Sort(by=by, descending=descending, nulls_first=nulls_first, limit=limit, schema=schema):
             return SortOperator(SortKeys(by, descending, nulls_first), schema, limit)
         case GroupBy() | Distinct():
