@@ -25,7 +25,9 @@ from rich.text import Text
 
 from brim.errors import StageFailed
 from brim.pipeline.job import Job
-from brim.pipeline.picture import ASCII, UNICODE, Moment, picture
+from brim.pipeline.picture import picture
+from brim.pipeline.picture_moment import Moment
+from brim.pipeline.picture_words import ASCII, UNICODE
 from brim.pipeline.snapshot import RunSnapshot
 
 REDRAW_S = 0.25
@@ -95,6 +97,7 @@ class Progress:
             memory=shared.limits.memory,
             stopped=self.job.stopped or error is not None,
             failed=error.operator_id if isinstance(error, StageFailed) else None,
+            bottleneck=self.job.report().bottleneck,
         )
         glyphs = ASCII if self.console.options.ascii_only else UNICODE
         return picture(moment, self.console.width - 1, self.console.height, glyphs)

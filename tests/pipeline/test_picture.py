@@ -8,24 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from snapshots import run, stage
 
-from brim.pipeline.picture import ASCII, Moment, picture
-from brim.pipeline.snapshot import RunSnapshot, StageSnapshot
+from brim.pipeline.picture import picture
+from brim.pipeline.picture_moment import Moment
+from brim.pipeline.picture_words import ASCII
+from brim.pipeline.report import Bottleneck
 from brim.sizes import MIB
-
-
-def stage(name="scan-1", state="busy", rows=0, inputs=(), times=(0, 0, 0, 0, 0), **fields):
-    """A stage; `times` are seconds busy, and waiting for input, room, memory and the outside."""
-    given = {
-        "id": name, "name": name.rpartition("-")[0], "detail": "", "state": state, "rows_in": rows, "rows_out": rows,
-        "bytes_in": 0, "bytes_out": 8 * rows, "queue_batches": 0, "queue_bytes": 0, "inputs": inputs,
-    }  # fmt: skip
-    names = ("busy_s", "waiting_for_input_s", "waiting_for_room_s", "waiting_for_memory_s", "waiting_for_outside_s")
-    return StageSnapshot(**(given | dict(zip(names, times, strict=True)) | fields))
-
-
-def run(*stages, seconds=10.0):
-    return RunSnapshot(seconds, stages, 0, 100 * MIB, queue_limit=10 * MIB)
 
 
 def drawn(now, before=None, width=100, height=None, **fields):
@@ -49,7 +38,7 @@ def test_what_a_stage_does_is_what_it_spent_the_last_seconds_on():
     before = run(stage(times=(100, 0, 0, 0, 0)), stage("download-2", inputs=(0,)), stage("embed-3", inputs=(1,)))
     now = run(
         stage(times=(100.5, 0, 1.5, 0, 0)),
-        stage("download-2", inputs=(0,), times=(0.1, 0, 0, 0, 1.9), resource="connections"),
+        stage("download-2", inputs=(0,), times=(0.1, 0, 0, 0, 1.9), resource="network"),
         stage("embed-3", inputs=(1,), times=(0.5, 1.5, 0, 0, 0)),
         seconds=12.0,
     )
@@ -71,24 +60,6 @@ def test_stages_of_one_name_are_told_apart_by_their_ids():
     assert [line.split()[0] for line in text[1:4]] == ["filter-2", "filter-3", "limit"]
 
 
-def test_the_end_is_estimated_from_the_furthest_stage_whose_rows_are_known():
-    def at(done, seconds):
-        source = stage(state="ended", rows=500, rows_expected=500)
-        middle = stage("download-2", rows=done, inputs=(0,), rows_expected=500)
-        return run(source, middle, stage("filter-3", rows=done // 2, inputs=(1,)), seconds=seconds)
-
-    text = drawn(at(256, 5.0), at(128, 3.0))
-    assert "256 of 500 in 5 s, about 4 s left" in text[-2]
-    assert text[-2].count("━") == round(256 / 500 * (text[-2].count("━") + text[-2].count("─")))
-    assert "left" not in drawn(at(256, 5.0), at(256, 3.0))[-2]  # nothing moves: nobody knows
-    assert "left" not in drawn(at(500, 5.0), at(400, 3.0))[-2]
-
-
-def test_without_a_known_number_of_rows_there_is_no_estimate():
-    text = drawn(run(stage(rows=30), seconds=65.0), run(stage(rows=10), seconds=63.0))
-    assert text[-2].split() == ["rows", "30", "in", "1", "min", "05", "s"]
-
-
 def test_a_sink_shows_the_rows_it_took_not_the_files_it_made():
     sink = stage("write_parquet-2", rows_in=700, bytes_in=MIB, inputs=(0,), writes=True)
     assert drawn(run(stage(rows=700), sink))[2].split()[:4] == ["write_parquet", "700", "1.0", "MiB"]
@@ -98,12 +69,6 @@ def test_a_sink_shows_the_rows_it_took_not_the_files_it_made():
 def test_the_queue_behind_a_stage_is_shown_as_a_share_of_what_it_may_hold(held, bar):
     line = drawn(run(stage(queue_batches=int(held > 0), queue_bytes=held)), width=80)[1]
     assert "".join(sign for sign in line if sign in "■·") == bar
-
-
-def test_memory_is_shown_beside_what_was_given():
-    line = drawn(run(stage()))[-1]
-    assert line.endswith("60.0 MiB of 240.0 MiB")
-    assert (line.count("━"), line.count("─")) == (10, 30)
 
 
 def test_a_run_that_was_stopped_or_failed_does_not_say_that_all_is_done():
@@ -129,6 +94,9 @@ def test_a_terminal_without_unicode_gets_ascii():
     assert picture(moment, 80, glyphs=ASCII).plain.isascii()
 
 
+BOTTLENECKS = st.none() | st.builds(
+    Bottleneck, st.text("abcdé漢-", max_size=60), st.sampled_from(["cpu", "network", "consumer"]), st.floats(0, 1)
+)
 STAGES = st.builds(
     stage,
     name=st.text("abcdé漢-", min_size=1, max_size=60),
@@ -142,9 +110,9 @@ STAGES = st.builds(
 )
 
 
-@given(st.lists(STAGES, min_size=1, max_size=12), st.integers(20, 250), st.integers(8, 60))
-def test_no_line_is_wider_and_no_picture_taller_than_the_terminal(stages, width, height):
+@given(st.lists(STAGES, min_size=1, max_size=12), BOTTLENECKS, st.integers(20, 250), st.integers(8, 60))
+def test_no_line_is_wider_and_no_picture_taller_than_the_terminal(stages, bottleneck, width, height):
     chained = tuple(replace(part, inputs=(i - 1,) if i else ()) for i, part in enumerate(stages))
-    text = drawn(run(*chained), run(*chained, seconds=7.0), width=width, height=height)
+    text = drawn(run(*chained), run(*chained, seconds=7.0), width=width, height=height, bottleneck=bottleneck)
     assert max(map(cell_len, text)) <= width
     assert len(text) <= height

@@ -13,6 +13,7 @@ import struct
 import sys
 import termios
 import threading
+import time
 
 import pyarrow as pa
 import pytest
@@ -97,6 +98,19 @@ def test_a_terminal_gets_pictures_and_what_is_printed_meanwhile_stays_whole(term
         assert f"\nline {number} of the program\n" in f"\n{text}"
     assert terminal.written.count(b"\x1b[?25l") == terminal.written.count(b"\x1b[?25h") == 1  # the cursor is back
     assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_the_picture_names_what_is_slowest_and_how_fast_it_goes(terminal, tmp_path):
+    def slowly(batch):
+        time.sleep(0.1)
+        return batch
+
+    terminal.watch()
+    numbers = _numbers(count=12, pause_s=0).map_batches(slowly, backend="thread", concurrency=1, batch_size=10)
+    numbers.filter(brim.col("n") >= 0).run_blocking(memory="64MiB", spill_dir=tmp_path)
+    last = terminal.text().split("operator")[-1]
+    assert re.search(r"\nslowest  map_batches \(cpu\), for \d+% of the waiting", last)
+    assert re.search(r"\nrows     120 in \d s, [\d.]+ rows/s\n", last)
 
 
 def test_a_run_that_fails_shows_where(terminal, tmp_path):

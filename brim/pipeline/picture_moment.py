@@ -1,0 +1,43 @@
+"""Moment: what a picture is drawn of. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from brim.pipeline.report import Bottleneck
+from brim.pipeline.snapshot import RunSnapshot, StageSnapshot
+
+ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is drawn.
+
+    Attributes:
+        now: how the run stands.
+        before: how it stood some seconds ago; `now` itself when there is nothing earlier.
+        growth: bytes by which the process tree has grown.
+        memory: bytes by which it may.
+        stopped: whether the run was ended before its end.
+        failed: the id of the operator that failed.
+        bottleneck: of the run so far.
+    """
+
+    now: RunSnapshot
+    before: RunSnapshot
+    growth: int
+    memory: int
+    stopped: bool = False
+    failed: str | None = None
+    bottleneck: Bottleneck | None = None
+
+
+def rows_of(stage: StageSnapshot) -> int:
+    """A sink's own rows are files: what it took says more."""
+    return stage.rows_in if stage.writes else stage.rows_out
+
+
+def bytes_of(stage: StageSnapshot) -> int:
+    """Those it sent; of a sink, those it took."""
+    return stage.bytes_in if stage.writes else stage.bytes_out
