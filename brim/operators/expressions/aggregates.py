@@ -20,6 +20,7 @@ from pyarrow import compute as pc
 from pyarrow import types
 
 from brim.errors import PlanError
+from brim.operators.expressions.decimal_sum import DecimalSum
 from brim.operators.expressions.promotion import is_number
 from brim.operators.expressions.tree import Aggregate, Column, Tree, children, describe
 
@@ -99,6 +100,10 @@ class Sum:
         except (pa.ArrowInvalid, OverflowError) as error:
             raise pa.ArrowInvalid(f"the sum {state} overflows {self.returns}") from error
 
+    def ratio(self, state: Any, count: int) -> float:
+        """The sum divided by a count."""
+        return float(state / count)
+
 
 def exact_sum(values: pa.Array) -> int:
     """The sum of integers (booleans, durations) however large, which a kernel would wrap.
@@ -125,14 +130,14 @@ def exact_sum(values: pa.Array) -> int:
 class Mean:
     """The sum divided by the count; null of nothing."""
 
-    sums: Sum
+    sums: Sum | DecimalSum
     returns: pa.DataType = _FLOAT64
 
     def partial(self, values: pa.Array) -> tuple[Any, int]:
         return self.sums.partial(values), len(values) - int(values.null_count)
 
     def merge(self, left: tuple[Any, int], right: tuple[Any, int]) -> tuple[Any, int]:
-        return left[0] + right[0], left[1] + right[1]
+        return self.sums.merge(left[0], right[0]), left[1] + right[1]
 
     def final(self, state: tuple[Any, int]) -> pa.Scalar:
         total, count = state
@@ -140,7 +145,7 @@ class Mean:
             return pa.scalar(None, self.returns)
         if types.is_duration(self.returns):
             return pa.scalar(total // count, self.returns)
-        return pa.scalar(float(total / count), self.returns)
+        return pa.scalar(self.sums.ratio(total, count), self.returns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,11 +271,11 @@ class Gather:
         return pa.LargeListArray.from_arrays([0, len(values)], values).cast(self.returns)[0]
 
 
-def _sum(of: pa.DataType) -> Sum:
+def _sum(of: pa.DataType) -> Sum | DecimalSum:
     if types.is_floating(of):
         return Sum(pa.float64())
     if types.is_decimal(of):
-        return Sum(pa.decimal256(76, of.scale) if types.is_decimal256(of) else pa.decimal128(38, of.scale))
+        return DecimalSum(pa.decimal256(76, of.scale) if types.is_decimal256(of) else pa.decimal128(38, of.scale))
     if types.is_unsigned_integer(of) or types.is_boolean(of):
         return Sum(pa.uint64())
     if types.is_signed_integer(of) or types.is_null(of):

@@ -32,6 +32,7 @@ from brim.operators.expressions.aggregates import (
     Sum,
     aggregate_spec,
 )
+from brim.operators.expressions.decimal_sum import DecimalSum
 from brim.operators.expressions.tree import Aggregate
 from brim.operators.groups.counts import GroupedCount, GroupedLength
 from brim.operators.groups.decimal_sums import GroupedDecimalSum
@@ -77,7 +78,7 @@ def grouped_spec(node: Aggregate, kind: pa.DataType) -> GroupedSpec:
             return GroupedLength()
         case Count():
             return GroupedCount()
-        case Sum():
+        case Sum() | DecimalSum():
             return _sum(one, kind)
         case Mean():
             return GroupedMean(_sum(one.sums, kind), one.returns)
@@ -95,7 +96,7 @@ def grouped_spec(node: Aggregate, kind: pa.DataType) -> GroupedSpec:
             raise AssertionError(node)
 
 
-def _sum(one: Sum, kind: pa.DataType) -> GroupedSum:
+def _sum(one: Sum | DecimalSum, kind: pa.DataType) -> GroupedSum:
     if types.is_floating(one.returns):
         return GroupedFloatSum()
     return GroupedDecimalSum(one.returns, kind) if types.is_decimal(one.returns) else GroupedIntegerSum(one.returns)
