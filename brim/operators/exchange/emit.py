@@ -84,6 +84,7 @@ class _Emission:
         """Send what comes of rows that are alike, block by block; what a kernel keeps of them is on loan."""
         blocks, kernel, stage = self.exchange.written[part], self.solver.alike(), solving.stage
         loan: Loan | None = None
+        self.exchange.tell_read(blocks.size)
         try:
             while blocks:
                 need = PUT_TOGETHER * (kernel.state_bytes() + blocks.blocks[0].memory_bytes)

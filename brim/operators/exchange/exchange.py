@@ -227,7 +227,6 @@ class Exchange:
         blocks, held = await self.contents(part)
         if not blocks:
             return held
-        self.stage.tell(Spilled(blocks.size, read=True))
         return [*await self.stage.threads.run(list, blocks), *held]
 
     async def contents(self, part: int) -> tuple[Blocks, list[pa.RecordBatch]]:
@@ -236,8 +235,14 @@ class Exchange:
             await self._ended.wait()
             written = self.written[part].blocks if self.written else []
             blocks = Blocks(self.file, list(written))  # what is held now may be written soon
+            self.tell_read(blocks.size)
             slices = [cut.part(part) for cut in self.cuts if cut.rows(part)]
             return blocks, await self.stage.threads.run(_copied, slices)
+
+    def tell_read(self, size: int) -> None:
+        """Tell that blocks of `size` bytes are read."""
+        if size:
+            self.stage.tell(Spilled(size, read=True))
 
     def held_size(self, part: int) -> int:
         """Bytes of one part that are in memory."""
@@ -255,6 +260,7 @@ class Exchange:
             self.stage, self.schema, self.divider, self.most_parts, partitioning=partitioning, file=self.file
         )
         async with opened as deeper:
+            self.tell_read(self.written[part].size if self.written else 0)
             while self.written and self.written[part]:
                 await deeper.add(await self.stage.threads.run(self.written[part].take))
             yield deeper

@@ -95,11 +95,16 @@ class _Sides:
         """Join a part chunk by chunk of the build side; what a probing row has found is kept from chunk to chunk."""
         stage, outbox, build = solving.stage, solving.outbox, self.built.written[part]
         probe, _ = await self.probed.contents(part)
+        self.built.tell_read(build.size)
         kept = self.spec.sends_alone(is_left=not self.builds_left)
         with await stage.memory.ahead(stage.memory.window_bytes + (probe.rows if kept else 0)):
             found = [np.zeros(block.rows, np.bool_) for block in probe.blocks] if kept else None
+            again = False
             while build:
                 matcher = await stage.threads.run(self._matcher_of_chunk, build)
+                if again:
+                    self.probed.tell_read(probe.size)
+                again = True
                 for number in range(len(probe.blocks)):
                     batch = await stage.threads.run(probe.read, number)
                     flags = np.zeros(batch.num_rows, np.bool_) if found is None else found[number]
