@@ -18,8 +18,8 @@ def stage(name="scan-1", state="busy", rows=0, inputs=(), times=(0, 0, 0, 0, 0),
     return StageSnapshot(**(given | dict(zip(names, times, strict=True)) | fields))
 
 
-def run(*stages, seconds=10.0):
-    return RunSnapshot(seconds, stages, 0, 100 * MIB, queue_limit=10 * MIB)
+def run(*stages, seconds=10.0, **fields):
+    return RunSnapshot(seconds, stages, 0, 100 * MIB, queue_limit=10 * MIB, **fields)
 
 
 def worker(function="embed", state="idle", base=20 * MIB, held=30 * MIB, peak=50 * MIB, pid=7):

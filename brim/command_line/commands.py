@@ -166,7 +166,7 @@ def _add_progress(parser: argparse.ArgumentParser) -> None:
 
 def _settings(options: argparse.Namespace) -> Any:
     given = {name: getattr(options, name, None) for name in _SETTINGS}
-    return {"progress": None} | {name: value for name, value in given.items() if value is not None}
+    return {"progress": "terminal"} | {name: value for name, value in given.items() if value is not None}
 
 
 def _size(text: str) -> str:

@@ -10,9 +10,9 @@
     memory   ━━━━━━━━━━━━━━━━━━━━━────────  143.2 MiB of 256.0 MiB
     slowest  url.download (network), for 83% of the waiting
 
-Two snapshots are compared, so rates and what an operator does are those of the seconds between them; the slowest is the
-bottleneck of all seconds so far, as in the report. Text is laid out here because a table of `rich` costs ten times as
-much to draw (0.3 against 2.7 ms for eight operators), and it is drawn four times a second beside the work.
+Two snapshots are compared, so rates and what an operator does are those of the seconds between them, and so is what is
+slowest. Text is laid out here because a table of `rich` costs ten times as much to draw (0.3 against 2.7 ms for eight
+operators), and it is drawn four times a second beside the work.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Moment: what a picture is drawn of. Data only."""
+"""Moment: what a picture is drawn of. Data, and what follows from it."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from brim.pipeline.report import Bottleneck
@@ -21,7 +22,7 @@ class Moment:
         memory: bytes by which it may.
         stopped: whether the run was ended before its end.
         failed: the id of the operator that failed.
-        bottleneck: of the run so far.
+        bottleneck: what those that wait waited for most: of late, or of the whole run once it has ended.
     """
 
     now: RunSnapshot
@@ -41,3 +42,15 @@ def rows_of(stage: StageSnapshot) -> int:
 def bytes_of(stage: StageSnapshot) -> int:
     """Those it sent; of a sink, those it took."""
     return stage.bytes_in if stage.writes else stage.bytes_out
+
+
+def lately(past: Collection[RunSnapshot]) -> Bottleneck | None:
+    """The bottleneck of most looks at a run, by its part of the waiting in all of those in which somebody waited."""
+    seen = [look.bottleneck for look in past if look.bottleneck is not None]
+    shares = dict.fromkeys(((one.operator, one.resource) for one in seen), 0.0)
+    for one in seen:
+        shares[one.operator, one.resource] += one.share
+    if not shares:
+        return None
+    operator, resource = max(shares, key=lambda key: shares[key])
+    return Bottleneck(operator, resource, shares[operator, resource] / len(seen))

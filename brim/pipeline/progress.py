@@ -26,7 +26,7 @@ from rich.text import Text
 from brim.errors import StageFailed
 from brim.pipeline.job import Job
 from brim.pipeline.picture import picture
-from brim.pipeline.picture_moment import Moment
+from brim.pipeline.picture_moment import Moment, lately
 from brim.pipeline.picture_words import ASCII, UNICODE
 from brim.pipeline.snapshot import RunSnapshot
 
@@ -97,7 +97,7 @@ class Progress:
             memory=shared.limits.memory,
             stopped=self.job.stopped or error is not None,
             failed=error.operator_id if isinstance(error, StageFailed) else None,
-            bottleneck=self.job.report().bottleneck,
+            bottleneck=self.job.report().bottleneck if self.job.ended else lately(self.past),
         )
         glyphs = ASCII if self.console.options.ascii_only else UNICODE
         return picture(moment, self.console.width - 1, self.console.height, glyphs)

@@ -54,7 +54,6 @@ class OpenTelemetry:
         self._read: Callable[[], EngineStats] | None = None
         self._asked: AskedInLoop[Families] | None = None
         self._last: Families = {}
-        self._stages: dict[str, tuple[str, ...]] = {}
         self._totals, self._ended = Totals(), EndedStages()
         self._spans: RunSpans | None = None
         try:
@@ -99,18 +98,18 @@ class OpenTelemetry:
         if self._asked is not None:
             self._asked.forget()
         match event:
-            case {"event": "run.start", "run_id": run_id, "stages": stages, "memory": memory}:
-                self._stages[run_id] = tuple(stages)
-                if self._spans is not None:
-                    self._spans.start(run_id, stages, memory)
+            case {"event": "run.start", "run_id": run_id, "stages": stages, "memory": memory} if (
+                self._spans is not None
+            ):
+                self._spans.start(run_id, stages, memory)
             case {"event": "run.stop", "run_id": run_id}:
                 self._stop(run_id, event)
             case _:
                 pass
 
     def _stop(self, run_id: str, event: Mapping[str, Any]) -> None:
-        stats, stages = self._stats(), self._stages.pop(run_id, ())
-        run = None if stats is None else find_run(stats, run_id, stages)
+        stats = self._stats()
+        run = None if stats is None else find_run(stats, run_id)
         if run is not None:
             self._ended.add(run)
         if self._spans is not None:

@@ -7,7 +7,7 @@ are gone with it: there are never more than stages under way.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 from brim.pipeline.engine_stats import EngineStats
 from brim.pipeline.metrics.family import BYTES, SECONDS, Description, Family, Labels, plain
@@ -107,19 +107,12 @@ def seconds_by_state(stage: StageSnapshot) -> dict[str, float]:
 
 def run_name(run: RunSnapshot, place: int) -> str:
     """What the events call `run`, or its place among those under way where it does not say."""
-    return _run_id(run) or str(place)
+    return run.run_id or str(place)
 
 
-def find_run(stats: EngineStats, run_id: str, stages: Sequence[str]) -> RunSnapshot | None:
-    """The run the events call `run_id`; where runs do not say, the only one with these stages."""
-    called = [run for run in stats.runs if _run_id(run) == run_id]
-    alike = [run for run in stats.runs if not _run_id(run) and [stage.id for stage in run.stages] == list(stages)]
-    found = called or alike
-    return found[0] if len(found) == 1 else None
-
-
-def _run_id(run: RunSnapshot) -> str:
-    return getattr(run, "run_id", "")
+def find_run(stats: EngineStats, run_id: str) -> RunSnapshot | None:
+    """The run the events call `run_id`, if it is under way."""
+    return next((run for run in stats.runs if run.run_id == run_id), None)
 
 
 def _labels(run: str, stage: StageSnapshot) -> Labels:

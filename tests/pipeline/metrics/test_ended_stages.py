@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from snapshots import run, stage
 
@@ -20,6 +20,7 @@ def queued(ended, **live):
     return families["stage.queue"]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9)), max_size=12), st.data())
 def test_a_run_counts_the_same_before_and_after_its_end(made, data):
     ended, live = EndedStages(), {}

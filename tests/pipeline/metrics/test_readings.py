@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from snapshots import engine, run, stage, worker
 
 from brim.pipeline.metrics.readings import engine_families, find_run, run_families, run_name, worker_families
-from brim.pipeline.snapshot import RunSnapshot
 from brim.sizes import MIB
 
 
@@ -55,17 +52,8 @@ def test_workers_are_counted_by_function_and_state_and_weighed_by_function():
     assert values["worker.peak_memory"] == {embed: 90 * MIB, crop: 50 * MIB}
 
 
-@dataclass(frozen=True)
-class Named(RunSnapshot):
-    run_id: str = ""
-
-
-def test_a_run_is_found_by_its_id_else_by_its_stages_if_no_other_has_the_same():
-    a, b, c = run(stage("a-1")), run(stage("b-1")), run(stage("b-1"))
-    assert find_run(engine(a, b), "run-9", ["b-1"]) is b
-    assert find_run(engine(a, b, c), "run-9", ["b-1"]) is None
-    assert find_run(engine(a), "run-9", ["b-1"]) is None
-    first, second = (Named(1.0, (stage("b-1"),), 0, 1, run_id=name) for name in ("run-1", "run-2"))
-    assert find_run(engine(first, second), "run-2", ["b-1"]) is second
-    assert find_run(engine(first, second), "run-3", ["b-1"]) is None
-    assert (run_name(first, 5), run_name(a, 5)) == ("run-1", "5")
+def test_a_run_is_found_by_its_id_and_named_by_it():
+    first, second = run(stage("b-1"), run_id="run-1"), run(stage("b-1"), run_id="run-2")
+    assert find_run(engine(first, second), "run-2") is second
+    assert find_run(engine(first, second), "run-3") is None
+    assert (run_name(first, 5), run_name(run(stage()), 5)) == ("run-1", "5")
