@@ -82,7 +82,7 @@ class Found:
 @contextmanager
 def _service(folder: Path, wanted: argparse.Namespace) -> Iterator[tuple[subprocess.Popen[str], int]]:
     options = ["--memory", wanted.memory, "--max-runs", str(wanted.max_runs)]
-    options += ["--dump", wanted.dump] if wanted.dump else []
+    options += ["--places"] if wanted.places else []
     command = [sys.executable, "-m", "service_run.server", str(folder), *options]
     process = subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True)
     try:
@@ -110,12 +110,12 @@ def _came(process: subprocess.Popen[str]) -> dict[str, Any]:
     return json.loads(out)
 
 
-def _settled(port: int, folder: Path) -> dict[str, Any]:
+def _settled(port: int) -> dict[str, int]:
     """What the engine has once its runs have ended, or after some seconds."""
     until = time.monotonic() + 10
     while (seen := _figures(port))["runs"] and time.monotonic() < until:
         time.sleep(0.05)
-    return {**seen, "files": len([path for path in (folder / "spill").rglob("*") if path.is_file()])}
+    return {name: seen[name] for name in ("runs", "used")}
 
 
 def measure(folder: Path, wanted: argparse.Namespace, found: Found) -> None:
@@ -137,17 +137,17 @@ def measure(folder: Path, wanted: argparse.Namespace, found: Found) -> None:
             timed = _came(_clients(port, wanted.seconds, wanted, small=small, ping=1, pause=wanted.pause, seed=1))
             during = _figures(port)
             loaded = _came(load)
-            left = _settled(port, folder)
+            left = _settled(port)
         process.send_signal(signal.SIGTERM)
         process.wait(30)
+    for who, places in during["places"].items() if wanted.places else ():
+        print(f"while late, {who}:", *places, sep="\n    ")
     _say(found, wanted, memory, idle, idle_late, alone, timed, during, loaded)
     errors = [*warm["errors"], *idle["errors"], *alone["errors"], *timed["errors"], *loaded["errors"]]
     found.must(f"errors: {len(errors)} {errors[:5] or ''}", not errors)
-    kept = {name: left[name] for name in ("runs", "used", "files")}
-    found.must(
-        f"left in the engine: {kept}; the service ended with {process.returncode}",
-        not any(kept.values()) and not process.returncode,
-    )
+    left["files"] = sum(path.is_file() for path in (folder / "spill").rglob("*"))
+    ended = process.returncode
+    found.must(f"left: {left}; the service ended with {ended}", not any(left.values()) and not ended)
 
 
 def _say(
@@ -198,7 +198,7 @@ def main() -> int:
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between the requests of a small client")
     parser.add_argument("--alone", type=float, default=10, help="seconds of measuring without load")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--dump", help="a file for the stacks of all threads when the loop is late by 20 ms")
+    parser.add_argument("--places", action="store_true", help="say where the loop's thread was when it was late")
     wanted, found = parser.parse_args(), Found()
     with tempfile.TemporaryDirectory() as folder:
         measure(Path(folder), wanted, found)

@@ -1,41 +1,102 @@
-"""How late a loop is: it asks to be woken every few milliseconds, and compares."""
+"""How late a loop is, and where it was meanwhile: it asks to be woken every few milliseconds, and compares."""
 
 from __future__ import annotations
 
 import asyncio
-import faulthandler
+import sys
+import threading
 import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO
 
 import numpy as np
 
 EVERY_S = 0.005
+LOOK_S, LATE_S = 0.002, 0.015
+PLACES = 12
 
 
 @dataclass
 class Delays:
-    """`late` milliseconds, one for each time. With `dump` the stacks of all threads go there when it is late by `dump_s`.
-
-    A thread without the interpreter's lock writes them, so it is seen who has the loop, or the lock, for so long.
-    """
+    """`late` milliseconds, one for each time."""
 
     late: list[float] = field(default_factory=list)
-    dump: IO[str] | None = None
-    dump_s: float = 0.02
+    due: float = float("inf")
 
     async def watch(self) -> None:
         while True:
             before = time.perf_counter()
-            if self.dump is not None:
-                faulthandler.dump_traceback_later(EVERY_S + self.dump_s, file=self.dump)
+            self.due = before + EVERY_S
             await asyncio.sleep(EVERY_S)
-            self.late.append(max(0.0, time.perf_counter() - before - EVERY_S) * 1000)
+            self.late.append(max(0.0, time.perf_counter() - self.due) * 1000)
 
     def take(self) -> dict[str, float]:
         """Figures since the last time they were taken."""
         late, self.late = self.late or [0.0], []
         return figures(late)
+
+
+@dataclass
+class Places:
+    """Where the loop's thread was while it was late, as seen by a thread: milliseconds by place.
+
+    A place "waiting" is the loop that could go on and does not get the interpreter's lock or a core; the others' places
+    then say who may have had it.
+    """
+
+    delays: Delays
+    of_loop: Counter[str] = field(default_factory=Counter)
+    of_others: Counter[str] = field(default_factory=Counter)
+    _loop_thread: int = field(default_factory=threading.get_ident)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        thread = threading.Thread(target=self._watch, name="places")
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join()
+
+    def most(self) -> dict[str, list[str]]:
+        said = {"loop": self.of_loop, "others": self.of_others}
+        return {who: [f"{ms:8.0f} ms  {place}" for place, ms in seen.most_common(PLACES)] for who, seen in said.items()}
+
+    def _watch(self) -> None:
+        last = time.perf_counter()
+        while not self._stop.wait(LOOK_S):
+            now = time.perf_counter()
+            if now - self.delays.due > LATE_S:
+                self._look((now - last) * 1000)
+            last = now
+
+    def _look(self, ms: float) -> None:
+        for ident, frame in sys._current_frames().items():
+            if ident == self._loop_thread:
+                self.of_loop[_place(traceback.extract_stack(frame, limit=40))] += ms
+            elif ident != threading.get_ident():
+                place = _place(traceback.extract_stack(frame, limit=40))
+                if place != "waiting":
+                    self.of_others[place] += ms
+
+
+def _place(stack: traceback.StackSummary) -> str:
+    """Where a thread is, and the innermost line of brim above that."""
+    leaf = stack[-1]
+    if leaf.name in ("select", "wait", "get", "acquire", "_recv_bytes"):
+        return "waiting"
+    ours = [frame for frame in stack if "/brim/" in frame.filename]
+    above = f" < {_short(ours[-1])}" if ours and ours[-1] is not leaf else ""
+    return f"{_short(leaf)}{above}"
+
+
+def _short(frame: traceback.FrameSummary) -> str:
+    return f"{'/'.join(frame.filename.split('/')[-3:])}:{frame.lineno} {frame.name}"
 
 
 def figures(values: list[float]) -> dict[str, float]:

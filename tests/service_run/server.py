@@ -20,7 +20,7 @@ from aiohttp import web
 from example_services import example
 
 import brim
-from service_run.delays import Delays
+from service_run.delays import Delays, Places
 from service_run.requests import REQUESTS
 
 DEADLINE_S, DRAIN_S = 120.0, 10.0
@@ -30,8 +30,10 @@ BODIES, DRAIN = example("answer_bodies"), example("drain")
 class Service:
     """The handlers, around one engine; its files lie in `folder`."""
 
-    def __init__(self, folder: Path, engine: brim.Engine, delays: Delays) -> None:
-        self.folder, self.engine, self.delays, self.drain = folder, engine, delays, DRAIN.Drain()
+    def __init__(self, folder: Path, engine: brim.Engine) -> None:
+        self.folder, self.engine, self.drain = folder, engine, DRAIN.Drain()
+        self.delays = Delays()
+        self.places = Places(self.delays)
 
     def parts(self, name: str, number: int) -> AsyncIterator[Any]:
         request = REQUESTS[name]
@@ -57,7 +59,7 @@ class Service:
         """How late the loop was since the last time, and what the engine has."""
         stats = self.engine.stats()
         seen = {"runs": len(stats.runs), "used": stats.ledger_used, "peak_growth": stats.peak_growth}
-        return web.json_response({"late_ms": self.delays.take(), **seen})
+        return web.json_response({"late_ms": self.delays.take(), "places": self.places.most(), **seen})
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -66,9 +68,9 @@ class Service:
         return app
 
 
-async def serve(wanted: argparse.Namespace, dump: Any) -> None:
+async def serve(wanted: argparse.Namespace) -> None:
     async with brim.Engine(wanted.memory, max_runs=wanted.max_runs, spill_dir=wanted.folder / "spill") as engine:
-        service = Service(wanted.folder, engine, Delays(dump=dump))
+        service = Service(wanted.folder, engine)
         runner = web.AppRunner(service.app(), access_log=None, handler_cancellation=True, shutdown_timeout=1)
         await runner.setup()
         async with anyio.create_task_group() as tasks:
@@ -76,7 +78,8 @@ async def serve(wanted: argparse.Namespace, dump: Any) -> None:
             tasks.start_soon(service.delays.watch)
             print(f"ready {runner.addresses[0][1]}", flush=True)
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, service.drain.begin)
-            await service.drain.ended(DRAIN_S)
+            with service.places.watched() if wanted.places else nullcontext():
+                await service.drain.ended(DRAIN_S)
             tasks.cancel_scope.cancel()
         await runner.cleanup()
 
@@ -86,10 +89,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--memory", default="512MiB")
     parser.add_argument("--max-runs", type=int, default=16)
-    parser.add_argument("--dump", type=Path, help="a file for the stacks of all threads when the loop is late")
-    wanted = parser.parse_args()
-    with wanted.dump.open("w") if wanted.dump else nullcontext() as dump:
-        asyncio.run(serve(wanted, dump))
+    parser.add_argument("--places", action="store_true", help="see where the loop is when it is late")
+    asyncio.run(serve(parser.parse_args()))
 
 
 if __name__ == "__main__":

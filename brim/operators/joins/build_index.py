@@ -158,7 +158,7 @@ class BuildIndex:
 
 
 def _each_once(numbers: Rows) -> Rows:
-    """The different numbers, in order. `np.unique` takes two to eight times as long and keeps the interpreter's lock."""
+    """The different numbers, in order. `np.unique` takes two to eight times as long, and the interpreter's lock."""
     ordered = np.sort(numbers)
     first = np.ones(len(ordered), np.bool_)
     np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
