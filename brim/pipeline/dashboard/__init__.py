@@ -1,0 +1,8 @@
+"""The live page of an engine: what runs, what holds the memory, what everybody waits for.
+
+engine.stats() ──► sampler ──► moment ──► /events ──► page
+events ──► event tap (the last few hundred; what they say of runs) ──┘
+
+The engine is only looked at: it is asked four times a second while somebody watches, once a second else, and told
+nothing. Who reads slowly misses something; he holds up nobody.
+"""

@@ -1,0 +1,111 @@
+"""Serving the page on an address: where it may listen, and that nothing is left."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import aiohttp
+import pytest
+from leaks import nothing_left
+from page_kit import shown
+
+import brim
+from brim.errors import PlanError
+from brim.pipeline.dashboard.open_dashboard import open_dashboard, parse_address
+
+TOKEN = "a-token-of-some-length"
+
+
+def _run(main, folder):
+    with nothing_left(folder):
+        return asyncio.run(main())
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:0", "127.0.0.2:0"])
+def test_the_url_leads_to_the_page(tmp_path, address):
+    async def main():
+        async with shown(tmp_path, address=address) as page:
+            return page.url, await page.status()
+
+    url, status = _run(main, tmp_path)
+    assert url.startswith("http://127.0.0.")
+    assert status == 200
+
+
+def test_it_listens_on_the_port_it_is_given(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    async def main():
+        async with shown(tmp_path, address=f"127.0.0.1:{port}") as page:
+            return page.url
+
+    assert _run(main, tmp_path) == f"http://127.0.0.1:{port}/"
+
+
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0:8787", "[::]:8787", "192.0.2.1:80", "brim.example:80", "127.0.0.1.evil.example:80"]
+)
+def test_an_address_that_is_open_to_others_needs_a_token(tmp_path, address):
+    async def main():
+        async with open_dashboard(brim.Engine(memory="128MiB"), address):
+            raise AssertionError("it was opened")
+
+    with pytest.raises(PlanError, match=r"needs a token|give a token"):
+        _run(main, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "8787",
+        ":8787",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1:x",
+        "127.0.0.1:65536",
+        "::1:80",
+        "http://127.0.0.1:80",
+        "a@127.0.0.1:80",
+        "127.0.0.1:٣",
+    ],
+)
+def test_what_is_no_address_is_refused(address):
+    with pytest.raises(PlanError, match="host:port"):
+        parse_address(address)
+
+
+def test_a_port_that_is_taken_is_said(tmp_path):
+    async def main():
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            async with open_dashboard(brim.Engine(memory="128MiB"), f"127.0.0.1:{taken.getsockname()[1]}"):
+                raise AssertionError("it was opened")
+
+    with pytest.raises(PlanError, match="cannot listen on 127"):
+        _run(main, tmp_path)
+
+
+def test_with_a_token_it_is_reached_by_the_names_that_were_given(tmp_path):
+    async def main():
+        async with shown(tmp_path, token=TOKEN, hosts=("brim.example",)) as page:
+            headers = {"Authorization": f"Bearer {TOKEN}"}
+            assert TOKEN not in page.url
+            return [
+                await page.status(headers={**headers, "Host": host})
+                for host in ("brim.example", "evil.example", "localhost")
+            ]
+
+    assert _run(main, tmp_path) == [200, 421, 200]
+
+
+def test_nothing_listens_after_the_block(tmp_path):
+    async def main():
+        async with shown(tmp_path) as page:
+            url = page.url
+        async with aiohttp.ClientSession() as client:
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await client.get(url)
+
+    _run(main, tmp_path)
