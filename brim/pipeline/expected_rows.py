@@ -45,8 +45,9 @@ def expected_rows(node: Node) -> dict[str, int | None]:
 def _visit(node: Node, found: dict[str, int | None]) -> int | None:
     below = [_visit(part, found) for part in inputs_of(node)]
     known = [rows for rows in below if rows is not None]
-    found[node.id] = _rows(node, sum(known)) if len(known) == len(below) else None
-    return found[node.id]
+    rows = _rows(node, sum(known)) if len(known) == len(below) else None
+    found[node.id] = rows if found.get(node.id, rows) == rows else None  # two that differ may share an id
+    return rows
 
 
 def _rows(node: Node, below: int) -> int | None:

@@ -8,23 +8,30 @@ from collections.abc import Mapping
 from brim.errors import BudgetTooSmall, TooFewDevices
 from brim.limits import Limits
 from brim.operators.materialises import Materialises
+from brim.pipeline.analyzed import analyzed
 from brim.pipeline.expected_rows import expected_rows
 from brim.pipeline.lower import detail_of
 from brim.pipeline.nodes import Node, inputs_of
 from brim.pipeline.place_workers import pinnings
 from brim.pipeline.plan import Plan, Stage
 from brim.pipeline.planner import estimated_base, places_each, plan, worker_count
+from brim.pipeline.report import Report
 from brim.sizes import format_size
 
 WIDTH = 56
 
 
-def explain(node: Node, limits: Limits) -> str:
-    """The declared tree beside the planned stages, then the memory line by line; a budget that is too small says so."""
+def explain(node: Node, limits: Limits, report: Report | None = None) -> str:
+    """The declared tree beside the planned stages, then the memory line by line; a budget that is too small says so.
+
+    With the `report` of a run of it, what happened stands beside both.
+    """
     try:
         planned = plan(node, limits, base=estimated_base)
     except (BudgetTooSmall, TooFewDevices) as error:
         return "\n".join([*_declared(node), "", f"does not fit: {error}"])
+    if report is not None:
+        return "\n".join(analyzed(planned, report))
     sums = [*_sum(planned, limits), "", *_gpus(planned, limits), *_floors(planned)]
     return "\n".join([*_side_by_side(planned), "", *sums])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,13 +24,18 @@ from brim.events import (
     WorkerRestarted,
     WorkerStarted,
 )
-from brim.pipeline.chain import Chain, chain_from
+from brim.pipeline.chain import Chain, chain_from, chain_of_consumer
 from brim.pipeline.episodes import Episode, Turn
 from brim.pipeline.gathering import Gathering, Told
+from brim.pipeline.history import History, look
+from brim.pipeline.kinds import OperatorKind, function_of, kind_of
 from brim.pipeline.nodes import Write
-from brim.pipeline.report import Bottleneck, OperatorReport, Report
-from brim.pipeline.run import Run
+from brim.pipeline.remedies import remedy
+from brim.pipeline.report import Bottleneck, OperatorReport, Report, WaitChain
+from brim.pipeline.run import CONSUMER, Run
 from brim.pipeline.snapshot import StageSnapshot, snapshot
+from brim.pipeline.summaries import Summaries
+from brim.pipeline.wait_causes import WaitCauses
 
 ERROR_TEXTS = 20
 
@@ -52,7 +57,11 @@ class Observer:
     _episodes: dict[int, Episode] = field(default_factory=dict)
     _chains: dict[int, Chain] = field(default_factory=dict)
     _blocked: dict[int, float] = field(default_factory=dict)
-    _caused: defaultdict[tuple[str, Resource], float] = field(default_factory=lambda: defaultdict(float))
+    _causes: WaitCauses = field(default_factory=WaitCauses)
+    _summaries: Summaries = field(default_factory=Summaries)
+    _history: History = field(default_factory=History)
+    _growth: int | None = None
+    _peak_growth: int | None = None
     _last_tick: float | None = None
 
     def fact(self, operator_id: str, fact: Fact) -> None:
@@ -96,6 +105,7 @@ class Observer:
         assert self.run is not None
         last, self._last_tick = self._last_tick, now
         self._tell(self._gathering.due(now))
+        self._note_waiting(0.0 if last is None else now - last)
         for index, state in enumerate(self.run.states):
             if state.clock.started is None:
                 continue
@@ -105,12 +115,16 @@ class Observer:
             self._blocked[index] = blocked
             if last is None or now <= last:
                 continue
-            self._note_cause(index, now - last)
             episode = self._episodes.setdefault(index, Episode())
             if state.clock.ended is not None:
                 self._turn(index, episode, episode.close())
             else:
-                self._turn(index, episode, episode.look(now, since, now - last))
+                self._turn(index, episode, episode.look(now, since, now - last, self._chains.get(index)))
+
+    def note_growth(self, growth: int, peak: int) -> None:
+        """By how much the process tree has grown, and the most since the last look at it."""
+        self._growth = growth
+        self._peak_growth = peak if self._peak_growth is None else max(self._peak_growth, peak)
 
     def begin(self, run: Run) -> None:
         """Watch `run` from now on."""
@@ -122,10 +136,12 @@ class Observer:
         assert self.run is not None
         for index, episode in self._episodes.items():
             self._turn(index, episode, episode.close())
+        self._sample({})
         self._tell(self._gathering.rest(self._now()))
         if isinstance(error, Stalled):
             self._event("stall", "", picture=error.picture)
-        outcome = "ok" if error is None else type(error).__name__
+        left = "stopped" if self.run.output.reader_gone else "ok"  # who reads has left before the end
+        outcome = left if error is None else type(error).__name__
         last = snapshot(self.run).stages[-1]
         rows = last.rows_in if isinstance(self.run.plan.planned, Write) else last.rows_out
         self._event("run.stop", "", outcome=outcome, rows=rows)
@@ -139,10 +155,12 @@ class Observer:
             peak_bytes=run.world.ledger.peak,
             peak_process_bytes=peak_process_bytes,
             spilled_bytes=self.spilled_bytes,
-            bottleneck=self._bottleneck(),
-            operators=tuple(self._operator(stage) for stage in seen.stages),
+            bottleneck=self._bottleneck(run),
+            operators=tuple(self._operator(run, index, stage) for index, stage in enumerate(seen.stages)),
             errors=tuple(self.texts),
             memory=memory,
+            chain=self._chain(seen.seconds),
+            history=self._history.samples,
         )
 
     def _gather(self, event: str, operator_id: str, sums: dict[str, int], **fields: Any) -> None:
@@ -156,7 +174,7 @@ class Observer:
         assert self.run is not None
         return self.run.consumer.clock.now()
 
-    def _operator(self, stage: StageSnapshot) -> OperatorReport:
+    def _operator(self, run: Run, index: int, stage: StageSnapshot) -> OperatorReport:
         return OperatorReport(
             id=stage.id,
             name=stage.name,
@@ -171,32 +189,56 @@ class Observer:
             waiting_for_outside_s=stage.waiting_for_outside_s,
             errors=self.failed_rows[stage.id],
             retries=self.retries[stage.id],
+            kind=kind_of(run.plan, index),
+            detail=stage.detail,
+            inputs=stage.inputs,
+            queue_peak_bytes=run.queues[index].peak_bytes,
+            outside_s=tuple((str(what), seconds) for what, seconds in run.states[index].clock.outside.items()),
         )
 
-    def _note_cause(self, index: int, elapsed_s: float) -> None:
-        """Charge a stage's waiting since the last look to the root of its wait now."""
+    def _note_waiting(self, elapsed_s: float) -> None:
+        """Charge the waiting since the last look to the roots of the waits now, and take a sample."""
         assert self.run is not None
-        clock = self.run.states[index].clock
-        if clock.ended is None and clock.state in (Waits.ROOM, Waits.INPUT, Waits.MEMORY):
-            chain = chain_from(self.run, index)
-            self._caused[chain.root, chain.reason] += elapsed_s
-            if clock.state in (Waits.ROOM, Waits.MEMORY):
-                self._chains[index] = chain
+        chains: dict[int, Chain] = {}
+        for index, state in enumerate(self.run.states):
+            if state.clock.ended is None and state.clock.state in (Waits.ROOM, Waits.INPUT, Waits.MEMORY):
+                chains[index] = chain_from(self.run, index)
+                if elapsed_s and state.clock.state != Waits.INPUT:
+                    self._chains[index] = chains[index]
+        of_consumer = chain_of_consumer(self.run)
+        waits = [*chains.values(), *([] if of_consumer is None else [of_consumer])]
+        self._causes.note(waits, elapsed_s)
+        self._tell(self._summaries.look(self._now(), self.run, waits, elapsed_s, self._growth))
+        self._sample(chains)
 
-    def _bottleneck(self) -> Bottleneck | None:
-        total = sum(self._caused.values())
-        if not total:
+    def _sample(self, chains: dict[int, Chain]) -> None:
+        assert self.run is not None
+        growth = self._growth if self._peak_growth is None else self._peak_growth
+        self._peak_growth = None
+        self._history.add(look(self.run, chains, growth))
+
+    def _bottleneck(self, run: Run) -> Bottleneck | None:
+        found = self._causes.bottleneck()
+        if found is None:
             return None
-        (operator, resource), seconds = max(self._caused.items(), key=lambda item: item[1])
-        return Bottleneck(operator, resource, seconds / total)
+        operator, resource, share = found
+        return Bottleneck(operator, resource, share, _relief(run, operator, resource))
+
+    def _chain(self, seconds: float) -> WaitChain | None:
+        found = self._causes.longest()
+        if found is None:
+            return None
+        chain, stood_s = found
+        return WaitChain(chain.ids, str(chain.reason), min(1.0, stood_s / seconds) if seconds else 1.0)
 
     def _turn(self, index: int, episode: Episode, turn: Turn | None) -> None:
         if turn is None:
             return
         assert self.run is not None
-        chain = self._chains.get(index) or chain_from(self.run, index)  # at a stop, of the last wait seen
+        chain = episode.cause or chain_from(self.run, index)
         state, queue = self.run.states[index], self.run.queues[index].statistics()
-        reason = Resource.MEMORY if state.clock.state == Waits.MEMORY else Resource.QUEUE_FULL
+        own = chain.root == state.id and chain.reason is Resource.MEMORY  # else it waits for somebody
+        reason = Resource.MEMORY if own else Resource.QUEUE_FULL
         reader = next((s.id for s in self.run.plan.stages if index in s.inputs), self.run.consumer.id)
         self._event(
             "backpressure.start" if turn is Turn.OPENED else "backpressure.stop",
@@ -227,3 +269,14 @@ class Observer:
                 "ledger_limit": ledger.limit,
             },
         )
+
+
+def _relief(run: Run, operator_id: str, resource: Resource) -> str:
+    """What would relieve the stage with this id, or the consumer."""
+    if operator_id == CONSUMER:
+        return remedy(OperatorKind.CONSUMER, resource)
+    index = next(i for i, stage in enumerate(run.plan.stages) if stage.id == operator_id)
+    function, counts = function_of(run.plan.stages[index].operator), run.plan.workers
+    workers = 0 if function is None else counts.get(function, 0)
+    worker_bytes = run.plan.allotment.base // sum(counts.values()) if workers else 0
+    return remedy(kind_of(run.plan, index), resource, workers=workers, worker_bytes=worker_bytes)

@@ -39,3 +39,10 @@ def test_nobody_knows_after_a_filter_or_of_an_iterable():
     assert expected(brim.range(9).filter(col("id") > 3)) is None
     assert expected(brim.range(9).filter(col("id") > 3).limit(2)) is None
     assert expected(brim.from_batches(list, pa.schema([("n", pa.int64())])).concat()) is None
+
+
+def test_of_two_that_share_an_id_nobody_knows_unless_they_are_alike():
+    left, right = brim.range(10).with_columns(k=col("id")), brim.range(30).with_columns(k=col("id")).drop("id")
+    assert expected_rows(left.join(right, on="k").node)["range-1"] is None
+    assert expected_rows(left.concat(left).node)["range-1"] == 10
+    assert expected(left.concat(brim.range(30).with_columns(k=col("id")))) == 40

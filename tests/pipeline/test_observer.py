@@ -66,6 +66,10 @@ def test_the_root_of_a_chain_is_the_stage_that_all_wait_for():
     assert starts["Source-0"]["chain"] == ["Source-0", "Transform-1", "Slowly-2"]
     assert (report.bottleneck.operator, report.bottleneck.resource) == ("Slowly-2", "connections")
     assert report.bottleneck.share > 0.8
+    assert report.bottleneck.relief.startswith("allow more at once")
+    assert report.chain.ids == ("consumer", "Transform-3", "Slowly-2")
+    assert report.chain.reason == "connections"
+    assert 0.5 < report.chain.share <= 1
 
 
 def test_a_slow_source_is_no_backpressure_but_the_bottleneck():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import pytest
+
 import brim
 from brim import col
-from brim.pipeline.report import Bottleneck, OperatorReport, Report
+from brim.pipeline.report import Bottleneck, OperatorReport, Report, WaitChain
 from brim.sizes import MIB
 
 OPERATOR = OperatorReport("download-2", "download", 10, 9, 100, 5 * MIB, 0.5, 0.25, 0.0, 0.125, 2.0, 1, 3)
@@ -22,6 +24,18 @@ def test_a_report_reads_like_this():
     assert lines[2].split() == ["operator", "rows", "in", "rows", "out", "bytes", "out", "busy", "input", "room", "memory", "outside", "errors"]  # fmt: skip
     assert lines[3].split() == ["download-2", "10", "9", "5.0", "MiB", "0.50s", "0.25s", "0.00s", "0.12s", "2.00s", "1"]
     assert lines[4] == "! download-2: http://x: 404"
+
+
+def test_what_would_relieve_the_bottleneck_and_who_waited_for_whom_stand_below_it():
+    bottleneck = dataclasses.replace(REPORT.bottleneck, relief="allow more at once (`max_connections=`)")
+    chain = WaitChain(("consumer", "filter-3", "download-2"), "connections", 0.87)
+    lines = str(dataclasses.replace(REPORT, bottleneck=bottleneck, chain=chain)).splitlines()
+    assert lines[1:4] == [
+        "bottleneck: download-2 (connections) caused 91% of the waiting",
+        "relief: allow more at once (`max_connections=`)",
+        "chain: consumer → filter-3 → download-2 (connections), 87% of the time",
+    ]
+    assert lines[4].startswith("operator ")
 
 
 def test_a_run_of_no_time_and_nobody_who_waited_can_be_printed_too():
@@ -40,7 +54,9 @@ def test_the_columns_stand_under_their_heads():
 def test_a_report_is_plain_values_for_json():
     again = json.loads(json.dumps(REPORT.to_dict()))
     assert again["rows"] == 9
-    assert again["bottleneck"] == {"operator": "download-2", "resource": "connections", "share": 0.914}
+    assert again["bottleneck"] == {"operator": "download-2", "resource": "connections", "share": 0.914, "relief": ""}
+    assert again["chain"] is None
+    assert again["history"] == []
     assert set(again["operators"][0]) == {field.name for field in dataclasses.fields(OperatorReport)}
 
 
@@ -54,7 +70,14 @@ def test_the_report_of_a_run_counts_what_went_through(tmp_path):
     assert cut.bytes_out == wrote.bytes_in >= 400_000
     assert 0 < report.peak_bytes <= 64 * MIB
     assert report.memory == 64 * MIB
+    assert [operator.inputs for operator in report.operators] == [(), (0,), (1,), (2,)]
+    assert [operator.kind for operator in report.operators] == ["source", "computing", "computing", "sink"]
+    assert report.operators[0].detail == "range(0, 100000) → id"
+    assert 0 < first.queue_peak_bytes <= first.bytes_out
     for operator in report.operators:
+        assert sum(seconds for _, seconds in operator.outside_s) == pytest.approx(
+            operator.waiting_for_outside_s, abs=1e-6
+        )
         parts = (
             operator.busy_s + operator.waiting_for_input_s + operator.waiting_for_room_s
             + operator.waiting_for_memory_s + operator.waiting_for_outside_s
