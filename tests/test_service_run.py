@@ -5,16 +5,18 @@ Times are not asserted here: they depend on what else the machine does. See `ser
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import orjson
 import pyarrow as pa
 import pytest
 from service_run.__main__ import Memory
-from service_run.delays import Delays, figures
+from service_run.delays import Delays, Places, figures
 from service_run.requests import LARGE, REQUESTS, make_files, table_of
 from tree_watch import HOLD_64_MIB
 
@@ -77,8 +79,33 @@ def test_what_a_process_grows_by_is_seen_from_outside():
 
 
 def test_figures_are_taken_once():
-    delays = Delays([1.0, 2.0, 9.0])
-    assert delays.take() == {"count": 3, "p50": 2.0, "p99": pytest.approx(8.86), "max": 9.0}
-    assert delays.take()["max"] == 0.0
-    assert figures([])["count"] == 0
+    delays = Delays([1.0, 2.0, 9.0], [0.0, 0.0, 3.0])
+    taken = delays.take()
+    assert taken["late"] == {"count": 3, "p50": 2.0, "p99": pytest.approx(8.86), "max": 9.0}
+    assert taken["own"]["max"] == 3.0
+    assert delays.take()["late"] == figures([]) == {"count": 0, "p50": 0, "p99": 0, "max": 0}
     assert set(LARGE) | {"small"} == REQUESTS.keys()
+
+
+def test_it_is_seen_how_late_a_loop_is_and_where_it_was():
+    async def main():
+        delays = Delays()
+        places = Places(delays)
+        async with asyncio.TaskGroup() as tasks:
+            watch = tasks.create_task(delays.watch())
+            await asyncio.sleep(0.02)
+            with places.watched():
+                _keep_busy(0.1)
+            await asyncio.sleep(0.02)
+            watch.cancel()
+        return delays.take(), places.most()
+
+    taken, places = asyncio.run(main())
+    assert taken["late"]["max"] > 80
+    assert "_keep_busy" in places["loop"][0]
+
+
+def _keep_busy(seconds):
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        pass

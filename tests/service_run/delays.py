@@ -9,8 +9,9 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -21,22 +22,32 @@ PLACES = 12
 
 @dataclass
 class Delays:
-    """`late` milliseconds, one for each time."""
+    """`late` milliseconds, one for each time; `own` without what the loop's thread waited for one of the machine's cores."""
 
     late: list[float] = field(default_factory=list)
+    own: list[float] = field(default_factory=list)
     due: float = float("inf")
 
     async def watch(self) -> None:
         while True:
-            before = time.perf_counter()
-            self.due = before + EVERY_S
+            waited = _waited_for_core_s()
+            self.due = time.perf_counter() + EVERY_S
             await asyncio.sleep(EVERY_S)
-            self.late.append(max(0.0, time.perf_counter() - self.due) * 1000)
+            late = max(0.0, time.perf_counter() - self.due)
+            self.late.append(late * 1000)
+            self.own.append(max(0.0, late - (_waited_for_core_s() - waited)) * 1000)
 
-    def take(self) -> dict[str, float]:
+    def take(self) -> dict[str, dict[str, float]]:
         """Figures since the last time they were taken."""
-        late, self.late = self.late or [0.0], []
-        return figures(late)
+        late, own, self.late, self.own = self.late, self.own, [], []
+        return {"late": figures(late), "own": figures(own)}
+
+
+def _waited_for_core_s() -> float:
+    """Seconds for which this thread could run and had no core, ever; 0 where the system does not say."""
+    with suppress(OSError, ValueError, IndexError):
+        return int(Path("/proc/thread-self/schedstat").read_bytes().split()[1]) / 1e9
+    return 0.0
 
 
 @dataclass

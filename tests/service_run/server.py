@@ -59,7 +59,7 @@ class Service:
         """How late the loop was since the last time, and what the engine has."""
         stats = self.engine.stats()
         seen = {"runs": len(stats.runs), "used": stats.ledger_used, "peak_growth": stats.peak_growth}
-        return web.json_response({"late_ms": self.delays.take(), "places": self.places.most(), **seen})
+        return web.json_response({"delays": self.delays.take(), "places": self.places.most(), **seen})
 
     def app(self) -> web.Application:
         app = web.Application()
