@@ -228,6 +228,7 @@ class FakeStage:
     stores: Any = None
     workers: Any = None
     spill: Any = field(default_factory=FolderSpill)
+    owner: Any = None
     facts: list[Any] = field(default_factory=list)
     waits: list[Any] = field(default_factory=list)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
@@ -176,14 +176,16 @@ class TransferOptions:
         restarts: whether the reader can take the bytes from 0 again, when a cut body cannot be resumed.
         tell: where retries are told.
         throttled: called when a server answers that it is asked for too much.
+        owner: stands for the run: connections are shared evenly between owners.
     """
 
     retries: int = 3
     timeout_s: float | None = 60.0
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # tokens, often
     restarts: bool = False
     tell: Callable[[Fact], None] | None = None
     throttled: Callable[[], object] | None = None
+    owner: object | None = None
 
 
 class Body(Protocol):
@@ -284,6 +286,10 @@ class Stage(Protocol):
 
     @property
     def memory(self) -> Memory: ...
+
+    @property
+    def owner(self) -> object | None:
+        """Stands for the run, where runs share something."""
 
     @property
     def threads(self) -> Threads: ...

@@ -83,6 +83,10 @@ class Task:
         return self.state.id
 
     @property
+    def owner(self) -> object | None:
+        return self.memory.ledger.account
+
+    @property
     def threads(self) -> Threads:
         return StageThreads(self.world.threads, self.state.clock, self.memory.ledger.account)
 

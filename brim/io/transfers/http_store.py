@@ -26,6 +26,7 @@ from yarl import URL
 
 from brim.events import Retried
 from brim.io.transfers.egress import Egress, anywhere
+from brim.io.transfers.fair_slots import FairSlots, Owner
 from brim.io.transfers.host_gate import HostGate
 from brim.io.transfers.http1.connection import Connection, Patience
 from brim.io.transfers.http1.dial import Dialler, Resolver, SystemResolver
@@ -76,7 +77,7 @@ async def http_store(
     pool = Pool(Dialler(egress, resolver or SystemResolver(), context), max_connections)
     try:
         gate = HostGate(clock, random, most=per_host)
-        yield HttpStore(pool, gate, clock, random, anyio.Semaphore(max_connections, fast_acquire=True))
+        yield HttpStore(pool, gate, clock, random, FairSlots(max_connections))
     finally:
         pool.close()
 
@@ -89,7 +90,7 @@ class HttpStore:
     gate: HostGate
     clock: Clock
     random: Random
-    slots: anyio.Semaphore
+    slots: FairSlots
 
     @asynccontextmanager
     async def open(self, url: str, options: TransferOptions) -> AsyncIterator[HttpBody]:
@@ -104,21 +105,18 @@ class HttpStore:
         finally:
             body.park()
 
-    async def enter(self, host: str) -> None:
+    async def enter(self, host: str, owner: Owner = None) -> None:
         """Wait for a connection and for the host's turn. Nobody keeps a connection while a host is closed."""
         while True:
-            try:
-                self.slots.acquire_nowait()
-            except anyio.WouldBlock:
-                await self.slots.acquire()
+            await self.slots.take(owner)
             if self.gate.try_enter(host):
                 return
-            self.slots.release()
+            self.slots.give(owner)
             await self.gate.wait(host)
 
-    def leave(self, host: str) -> None:
+    def leave(self, host: str, owner: Owner = None) -> None:
         self.gate.leave(host)
-        self.slots.release()
+        self.slots.give(owner)
 
 
 @dataclass(eq=False, slots=True)
@@ -259,15 +257,15 @@ class HttpBody:
     async def _send(self, url: URL, headers: Mapping[str, str]) -> _Exchange:
         """Send the request and wait for the head of its answer."""
         data = request_bytes(url.raw_path_qs, url.host_port_subcomponent or "", headers)
-        host = host_of(url)
-        await self._store.enter(host)
+        host, owner = host_of(url), self._options.owner
+        await self._store.enter(host, owner)
         try:
             origin = (url.raw_host or "", url.port or 0, url.scheme == "https")
             connection, head = await self._answered(origin, data)
         except BaseException:
-            self._store.leave(host)
+            self._store.leave(host, owner)
             raise
-        return _Exchange(self._store, host, origin, connection, head)
+        return _Exchange(self._store, host, owner, origin, connection, head)
 
     async def _answered(self, origin: Origin, data: bytes) -> tuple[Connection, Head]:
         """Have the request answered by a connection, a new one if one kept from before has gone."""
@@ -312,6 +310,7 @@ class _Exchange:
 
     store: HttpStore
     host: str
+    owner: Owner
     origin: Origin
     connection: Connection
     head: Head
@@ -322,7 +321,7 @@ class _Exchange:
         if self._open:
             self._open = False
             self.store.pool.give_back(self.origin, self.connection)
-            self.store.leave(self.host)
+            self.store.leave(self.host, self.owner)
 
 
 def _answer(head: Head) -> Answer:

@@ -58,7 +58,7 @@ class Download:
     on_error: Literal["raise", "null"] = "raise"
     timeout_s: float | None = 60.0
     retries: int = 3
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # tokens, often
     name: ClassVar[str] = "download"
 
     def __post_init__(self) -> None:
@@ -142,7 +142,13 @@ class _Run:
         step, stage = self.operator.step, self.stage
         self.places = Places(ConnectionPace(self.operator.max_connections))
         options = TransferOptions(
-            step.retries, step.timeout_s, step.headers, restarts=True, tell=stage.tell, throttled=self._slow_down
+            step.retries,
+            step.timeout_s,
+            step.headers,
+            restarts=True,
+            tell=stage.tell,
+            throttled=self._slow_down,
+            owner=stage.owner,
         )
         self.lender = Lender(stage.memory, self.window, self._put_down, self._restart, self._short)
         self.fetcher = Fetcher(stage, self.lender, self.places, options, step.max_bytes)
