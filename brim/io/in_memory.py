@@ -6,7 +6,7 @@ A table stays the caller's and is not counted; its slices are copied when they w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,8 @@ def pydict_source(data: Mapping[str, Any], schema: pa.Schema | None = None) -> T
 
 def pylist_source(data: Sequence[Mapping[str, Any]], schema: pa.Schema | None = None) -> TableSource:
     """Rows as dictionaries; a key that is not in the first row needs a `schema`."""
+    if not all(isinstance(row, Mapping) for row in data):
+        raise PlanError("from_pylist takes rows as dictionaries")
     if schema is None and data:
         keys = dict.fromkeys(key for row in data for key in row)
         return pydict_source({key: [row.get(key) for row in data] for key in keys})
@@ -95,7 +97,7 @@ class TableSource:
     """The rows of `table`, decoded to `schema`."""
 
     name: str
-    table: pa.Table
+    table: pa.Table = field(repr=False)
     schema: pa.Schema
     trusted: bool = False
     limit: int | None = None

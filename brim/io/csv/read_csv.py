@@ -40,6 +40,7 @@ _FIRST_ROW = "the size of the first row, where no schema= says the types,"
 _BLOCKS_HELD = 6  # read ahead, parsed and converted, as measured
 _ROW = re.compile(r"Row #(\d+)")
 _COLUMN = re.compile(r"In CSV column #(\d+)")
+_LINE = re.compile(r"(?<=, got )(\d+): .*", re.DOTALL)  # all that there is of a row
 _PREFIX = re.compile(r"(In CSV column #\d+: )?(CSV parse error: )?(Row #\d+: )?")
 _MISSING = re.compile(r"Column ('.*') in include_columns")
 _EMPTY = "Empty CSV file"
@@ -255,9 +256,10 @@ def _naming(
             raise LimitExceeded("the size of a row", BLOCK_BYTES + 1, BLOCK_BYTES, path) from error
         if _EMPTY in reason:
             raise CorruptInput(path, "line 1", "there is nothing in it, not even a header") from error
+        reason = _LINE.sub(r"\1", reason)
         row, index = _ROW.search(reason), _COLUMN.search(reason)
         where, said = f"row {int(row[1]) + rows_before}" if row else "a row", _PREFIX.sub("", reason, count=1)
         if column is not None and index is not None:
             where, said = f"{where}, {column(path, int(index[1]))}", f"{said}; say another type in schema="
         with reading(path, where):
-            raise pa.ArrowInvalid(said) from error
+            raise pa.ArrowInvalid(said) from None  # it may quote all of the row

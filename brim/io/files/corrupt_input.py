@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 from brim.errors import BrimError, CorruptInput, ObjectMissing, TransferFailed
 
 _REASON_MAX = 300
+_VALUE = re.compile(r"(invalid value) '.*'|(Could not convert) .* (?=with type )", re.DOTALL)  # in pyarrow's words
 
 
 @contextmanager
@@ -34,12 +36,23 @@ def reading(source: str, where: str) -> Iterator[None]:
 
 
 def beside(path: str, error: BaseException) -> str:
-    """The text of `error` without the file's name, for where that stands beside it.
+    """The text of `error` for logs and reports: without the file's name, which stands beside it, and without values.
 
     >>> beside("a.csv", CorruptInput("a.csv", "row 3", "one value too many"))
     'row 3: one value too many'
+    >>> beside("a.csv", CorruptInput("a.csv", "row 3", "CSV conversion error to int64: invalid value 'x'"))
+    'row 3: CSV conversion error to int64: invalid value'
     """
-    return str(error).removeprefix(path).lstrip(",: ")
+    return without_values(str(error).removeprefix(path).lstrip(",: "))
+
+
+def without_values(text: str) -> str:
+    """`text` without the values that pyarrow quotes: an error may show one, a log may not.
+
+    >>> without_values("Could not convert 'x' with type str: tried to convert to int64")
+    'Could not convert a value with type str: tried to convert to int64'
+    """
+    return _VALUE.sub(lambda found: found[1] or f"{found[2]} a value ", text)
 
 
 def _reason(error: BaseException) -> str:

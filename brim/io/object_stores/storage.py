@@ -17,6 +17,7 @@ from typing import Any
 
 from brim.errors import PlanError
 from brim.io.object_stores.object_url import SCHEMES
+from brim.operators.safe_url import safe_url
 
 StorageLike = Any
 """`Storage`, a mapping of its fields, a mapping of URL prefixes to either, or None."""
@@ -68,6 +69,14 @@ class Storage:
     client_id: str | None = None
     client_secret: str | None = _secret()
 
+    def __repr__(self) -> str:
+        """Without secrets, and without what is as usual."""
+        shown = {item.name: getattr(self, item.name) for item in fields(self) if item.repr}
+        if self.endpoint is not None:
+            shown["endpoint"] = safe_url(self.endpoint)
+        said = ", ".join(f"{name}={value!r}" for name, value in shown.items() if value)
+        return f"Storage({said})"
+
     def __post_init__(self) -> None:
         for item in fields(self):
             value, kind = getattr(self, item.name), bool if item.type == "bool" else str
@@ -115,7 +124,7 @@ def _prefix(key: str) -> str:
     bucket, _, below = rest.partition("/")
     if scheme not in SCHEMES or below:
         known = " or ".join(f"{scheme}://" for scheme in SCHEMES)
-        raise PlanError(f"storage={{{key!r}: …}}: a prefix is {known}, or that and a bucket")
+        raise PlanError(f"storage={{{safe_url(key)!r}: …}}: a prefix is {known}, or that and a bucket")
     return f"{scheme}://{bucket}"
 
 

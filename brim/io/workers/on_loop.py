@@ -29,10 +29,11 @@ from brim.operators.user_functions.attempts import may_try_again, wait_to_try_ag
 from brim.operators.user_functions.contract import checked_array, checked_batches
 from brim.operators.user_functions.own_cancellation import is_its_own
 from brim.operators.user_functions.piece import Piece
-from brim.operators.user_functions.raised import raised
+from brim.operators.user_functions.raised import raised, told
 from brim.operators.user_functions.rate_limit import TokenBucket
 from brim.operators.user_functions.row_results import RowResults, RowTimedOut, result_batch
 from brim.operators.user_functions.user_function import UserFunction
+from brim.operators.user_functions.without_words import without_words
 from brim.sizes import cut
 
 DEFAULT_CONCURRENCY = 16
@@ -84,7 +85,7 @@ class LoopCaller:
                 if wish is None:
                     self.entrance.leave(episode, answered=not isinstance(error, RowTimedOut))
                     raise
-                reason = _what(self.function, error).reason
+                reason = _why(self.function, error)
                 pause = self.entrance.throttled(wish.seconds, reason)
                 if wish.seconds is None or not wish.alone or calls > THROTTLED_MOST:
                     raise
@@ -180,7 +181,7 @@ class LoopCall:
             return await _within(self.caller.function, anext(self._made))
         except Exception as error:
             if (wish := wish_of(error, datetime.now(UTC))) is not None:
-                self.caller.entrance.throttled(wish.seconds, _what(self.caller.function, error).reason)
+                self.caller.entrance.throttled(wish.seconds, _why(self.caller.function, error))
             raise
 
     def _begin_batch(self) -> Awaitable[Any]:
@@ -237,7 +238,7 @@ class _Rows:
                 what = _what(function, error)
                 if self.caller.entrance.refuses or not may_try_again(what, attempt, function.retries):
                     return error
-                await wait_to_try_again(function, attempt, what.reason, stage)
+                await wait_to_try_again(function, attempt, _why(function, error), stage)
                 attempt += 1
             else:
                 return None
@@ -255,6 +256,12 @@ async def _within(function: UserFunction, awaitable: Awaitable[Any]) -> Any:
                 raise UdfError(function.name, "raised CancelledError though nobody cancelled it") from error
             raise
     raise RowTimedOut
+
+
+def _why(function: UserFunction, error: BaseException) -> str:
+    """What logs say of it."""
+    what = _what(function, error)
+    return without_words(told(what), what.traceback)
 
 
 def _what(function: UserFunction, error: BaseException) -> UdfError:

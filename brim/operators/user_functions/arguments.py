@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -18,7 +18,7 @@ class Taken:
 class Constant:
     """The same value in every call."""
 
-    value: Any
+    value: Any = field(repr=False)  # the key of a service, perhaps
 
 
 Slot = Taken | Constant

@@ -14,7 +14,7 @@ from brim.operators.ordered import Ordered
 from brim.operators.protocol import Inbox, Loan, Outbox, Stage
 from brim.operators.user_functions.call_parts import CallParts, inflation_of
 from brim.operators.user_functions.dead_letters import DeadLetters, Letters
-from brim.operators.user_functions.failed_rows import letters, without
+from brim.operators.user_functions.failed_rows import letters, why, without
 from brim.operators.user_functions.judge import Judge
 from brim.operators.user_functions.piece import Piece
 from brim.operators.user_functions.pieces import pieces_of
@@ -138,7 +138,7 @@ class _Run:
             self.stage.tell(fact)
 
     async def _tell_failed(self, batch: pa.RecordBatch, failed: pa.RecordBatch) -> None:
-        self.stage.tell(RowsFailed(self.calls.function.name, failed.num_rows, failed["error"][0].as_py()))
+        self.stage.tell(RowsFailed(self.calls.function.name, failed.num_rows, why(failed)))
         if self.kept is not None:
             await self.kept.keep(letters(batch, failed))
 

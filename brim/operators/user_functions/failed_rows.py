@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from brim.operators.user_functions.without_words import without_words
+
 TOLD = ("error", "traceback", "signal")
 FAILED = pa.schema([("row", pa.int64()), *((name, pa.string()) for name in TOLD)])
 
@@ -20,6 +22,11 @@ def failed_rows(
     texts = (errors, traces, [None] * len(rows) if signals is None else signals)
     columns = [pa.array(rows, pa.int64()), *(pa.array(text, pa.string()) for text in texts)]
     return pa.RecordBatch.from_arrays(columns, schema=FAILED)
+
+
+def why(failed: pa.RecordBatch) -> str:
+    """What logs and reports say of the first of them."""
+    return without_words(failed["error"][0].as_py(), failed["traceback"][0].as_py() or "")
 
 
 def moved(failed: pa.RecordBatch, rows: Sequence[int]) -> pa.RecordBatch:

@@ -23,12 +23,13 @@ from brim.operators.inflation import Inflation
 from brim.operators.protocol import Call, Caller, Stage
 from brim.operators.user_functions.attempts import may_try_again, wait_to_try_again
 from brim.operators.user_functions.blame import Blame
-from brim.operators.user_functions.failed_rows import failed_rows, moved
+from brim.operators.user_functions.failed_rows import failed_rows, moved, why
 from brim.operators.user_functions.piece import Piece
 from brim.operators.user_functions.raised import told
 from brim.operators.user_functions.rate_limit import TokenBucket
 from brim.operators.user_functions.row_results import RESULT
 from brim.operators.user_functions.user_function import UserFunction
+from brim.operators.user_functions.without_words import without_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +154,14 @@ class Judge:
                     raise
                 if not may_try_again(error, attempt, retries):
                     raise self._placed(error, part.first_row, part.arguments.num_rows) from error
-                reason = str(error)
+                reason = _why(error)
             else:
                 pieces = made if rows is None else [_replaced(pieces[0], rows, *made)]
                 failed = pieces[0].failed if pieces else None
                 if failed is None or attempt > retries or self.function.backend == "async":
                     self._check(failed, part.first_row)  # on the loop each row was tried again by itself
                     return pieces
-                rows, reason = failed["row"].to_numpy(), failed["error"][0].as_py()
+                rows, reason = failed["row"].to_numpy(), why(failed)
             await wait_to_try_again(self.function, attempt, reason, self.stage)
             attempt += 1
 
@@ -247,6 +248,11 @@ def _record(blamed: list[tuple[int, Exception]]) -> pa.RecordBatch | None:
     traces = [error.traceback if isinstance(error, UdfError) else getattr(error, "output", "") for error in errors]
     signals = [error.signal if isinstance(error, WorkerDied) else None for error in errors]
     return failed_rows([row for row, _ in blamed], [_text(error) for error in errors], traces, signals)
+
+
+def _why(error: UdfError | WorkerDied) -> str:
+    """What logs say of it."""
+    return without_words(_text(error), error.traceback if isinstance(error, UdfError) else "")
 
 
 def _text(error: Exception) -> str:

@@ -25,7 +25,7 @@ from brim.operators.ordered import Ordered
 from brim.operators.protocol import Call, Inbox, Loan, Outbox, Stage
 from brim.operators.user_functions.call_parts import CallParts, inflation_of
 from brim.operators.user_functions.dead_letters import DeadLetters, Letters
-from brim.operators.user_functions.failed_rows import letters
+from brim.operators.user_functions.failed_rows import letters, why
 from brim.operators.user_functions.judge import Judge
 from brim.operators.user_functions.pieces import pieces_of
 from brim.operators.user_functions.user_function import UserFunction, is_generator
@@ -144,7 +144,7 @@ class _Run:
                 await self._next(part)
         self._learn(part)
         if part.failed is not None:
-            self.stage.tell(RowsFailed(self.function.name, part.failed.num_rows, part.failed["error"][0].as_py()))
+            self.stage.tell(RowsFailed(self.function.name, part.failed.num_rows, why(part.failed)))
             if self.kept is not None:
                 await self.kept.keep(letters(part.batch, part.failed))
         part.loan.repay()

@@ -51,8 +51,8 @@ class UserFunction:
     kind: Kind
     return_type: pa.DataType | None = None
     schema: pa.Schema | None = None
-    args: tuple[Any, ...] = ()
-    kwargs: tuple[tuple[str, Any], ...] = ()
+    args: tuple[Any, ...] = field(default=(), repr=False)  # keys of services, perhaps
+    kwargs: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
     arguments: Arguments = field(default_factory=Arguments)
     backend: Backend = "process"
     batch_size: int | None = None

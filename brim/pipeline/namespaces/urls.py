@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
+from brim.errors import PlanError
 from brim.operators.downloads.download import Download
 from brim.operators.expressions.tree import Apply, Tree
 from brim.pipeline.namespaces.operand import call_tree
@@ -43,6 +44,8 @@ class UrlNamespace(Generic[E]):
         >>> col("a").url.download(max_connections=8)
         download(col("a"))
         """
+        if headers is not None and not isinstance(headers, Mapping):
+            raise PlanError(f"headers are a mapping of names to values, not a {type(headers).__name__}")
         pairs = tuple((headers or {}).items())
         step = Download(max_connections, max_bytes, on_error, timeout_s, retries, pairs)
         return self.wrap(Apply(step, (self.tree,)))
