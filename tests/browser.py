@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import itertools
+import os
 import shutil
 import signal
 from collections.abc import AsyncIterator
@@ -33,6 +34,7 @@ class Page:
 
     socket: aiohttp.ClientWebSocketResponse
     said: list[str] = field(default_factory=list)
+    _loads: int = 0
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     async def do(self, method: str, **parameters: Any) -> dict[str, Any]:
@@ -47,7 +49,9 @@ class Page:
                 return message["result"]
 
     def _hear(self, message: dict[str, Any]) -> None:
-        if message.get("method") == "Runtime.exceptionThrown":
+        if message.get("method") == "Page.loadEventFired":
+            self._loads += 1
+        elif message.get("method") == "Runtime.exceptionThrown":
             self.said.append(str(message["params"]["exceptionDetails"]))
         elif message.get("method") == "Log.entryAdded":
             self.said.append(message["params"]["entry"]["text"])
@@ -56,7 +60,10 @@ class Page:
         for domain in ("Runtime", "Log", "Page"):
             await self.do(f"{domain}.enable")
         await self.look(width, height, dark=dark)
+        loads = self._loads
         await self.do("Page.navigate", url=url)
+        while self._loads == loads:
+            self._hear(await self.socket.receive_json())
 
     async def look(self, width: int, height: int, *, dark: bool = False) -> None:
         """A window of that size, by day or by night."""
@@ -84,10 +91,10 @@ class Page:
 
 
 @asynccontextmanager
-async def browser(folder: Path) -> AsyncIterator[Page]:
+async def browser(folder: Path, *flags: str) -> AsyncIterator[Page]:
     """A browser with one empty tab, whose files lie in `folder`; gone with all its processes after the block."""
     assert CHROMIUM is not None
-    command = (CHROMIUM, *_FLAGS, "--remote-debugging-port=0", f"--user-data-dir={folder}", "about:blank")
+    command = (CHROMIUM, *_FLAGS, *flags, "--remote-debugging-port=0", f"--user-data-dir={folder}", "about:blank")
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True
     )
@@ -100,7 +107,7 @@ async def browser(folder: Path) -> AsyncIterator[Page]:
             async with session.ws_connect(tab["webSocketDebuggerUrl"], max_msg_size=0) as socket:
                 yield Page(socket)
     finally:
-        process.send_signal(signal.SIGKILL) if process.returncode is None else None
+        os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
 
 

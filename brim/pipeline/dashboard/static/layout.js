@@ -4,7 +4,7 @@
 // lanes; where the columns do not fit beside one another, the same picture is turned: rows from top to bottom.
 
 const WIDE = { box: 148, most: 250, height: 132, gap: 62, lane: 18, end: 84 };
-const TALL = { most: 520, height: 104, gap: 40, lane: 10, end: 34 };
+const TALL = { least: 130, most: 520, height: 104, gap: 40, lane: 10, end: 34 };
 
 /** `stages` have `inputs`, places of others before them. A last one with `end` is drawn smaller. */
 export function layout(stages, width) {
@@ -33,7 +33,7 @@ function wide(stages, columns, lanes, across, box) {
 }
 
 function tall(stages, columns, lanes, depth, across, width) {
-  const box = Math.min(TALL.most, (width - TALL.lane * (across - 1)) / across);
+  const box = Math.min(TALL.most, Math.max(TALL.least, (width - TALL.lane * (across - 1)) / across));
   const boxes = stages.map((stage, i) => ({
     x: lanes[i] * (box + TALL.lane), y: columns[i] * (TALL.height + TALL.gap), width: box, height: stage.end ? TALL.end : TALL.height,
   }));
