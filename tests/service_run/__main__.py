@@ -192,7 +192,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--memory", default="512MiB")
     parser.add_argument("--max-runs", type=int, default=16)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="of the file that large requests read")
+    parser.add_argument("--rows", type=int, default=500_000, help="of the file that large requests read")
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between the requests of a small client")
     parser.add_argument("--alone", type=float, default=10, help="seconds of measuring without load")
     parser.add_argument("--seed", type=int, default=0)

@@ -25,7 +25,7 @@ from service_run.requests import LARGE, REQUESTS, SMALL_ANSWER, SMALL_ROWS, tabl
 SLOW_BYTES, SLOW_PAUSE_S = 32 << 10, 0.05
 LEAVE_BYTES, LEFT_FOR_S = 256 << 10, 0.5
 PING_EVERY_S = 0.02
-TIMEOUT = aiohttp.ClientTimeout(total=150)
+TIMEOUT = aiohttp.ClientTimeout(total=330)
 
 
 @dataclass

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -29,13 +29,14 @@ class Delays:
     due: float = float("inf")
 
     async def watch(self) -> None:
-        while True:
-            waited = _waited_for_core_s()
-            self.due = time.perf_counter() + EVERY_S
-            await asyncio.sleep(EVERY_S)
-            late = max(0.0, time.perf_counter() - self.due)
-            self.late.append(late * 1000)
-            self.own.append(max(0.0, late - (_waited_for_core_s() - waited)) * 1000)
+        with _core_waits() as waited_s:
+            while True:
+                before = waited_s()
+                self.due = time.perf_counter() + EVERY_S
+                await asyncio.sleep(EVERY_S)
+                late = max(0.0, time.perf_counter() - self.due)
+                self.late.append(late * 1000)
+                self.own.append(max(0.0, late - (waited_s() - before)) * 1000)
 
     def take(self) -> dict[str, dict[str, float]]:
         """Figures since the last time they were taken."""
@@ -43,11 +44,18 @@ class Delays:
         return {"late": figures(late), "own": figures(own)}
 
 
-def _waited_for_core_s() -> float:
-    """Seconds for which this thread could run and had no core, ever; 0 where the system does not say."""
-    with suppress(OSError, ValueError, IndexError):
-        return int(Path("/proc/thread-self/schedstat").read_bytes().split()[1]) / 1e9
-    return 0.0
+@contextmanager
+def _core_waits() -> Iterator[Callable[[], float]]:
+    """Tells for how many seconds, ever, this thread could run and had no core; 0 where the system does not say."""
+    try:
+        file = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        yield float
+        return
+    try:
+        yield lambda: int(os.pread(file, 64, 0).split()[1]) / 1e9
+    finally:
+        os.close(file)
 
 
 @dataclass

@@ -23,7 +23,7 @@ import brim
 from service_run.delays import Delays, Places
 from service_run.requests import REQUESTS
 
-DEADLINE_S, DRAIN_S = 120.0, 10.0
+DEADLINE_S, DRAIN_S = 300.0, 10.0
 BODIES, DRAIN = example("answer_bodies"), example("drain")
 
 
