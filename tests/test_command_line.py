@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import textwrap
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +57,23 @@ JOBS = """
     def broken(number):
         raise ValueError(f"cannot embed {number}")
 
+    @brim.udf(returns=pa.int64())
+    class NeverReady:
+        def __init__(self):
+            open("building", "a").close()
+            time.sleep(600)
+
+        def __call__(self, numbers):
+            return numbers
+
+    never_ready = brim.range(10).with_columns(same=NeverReady()(col("id")))
+    brief = brim.range(200).with_columns(same=slow(col("id")))
     endless = brim.range(10**9).with_columns(same=slow(col("id"))).write_parquet("endless.parquet")
     failing = evens.with_columns(vector=broken(col("id")))
 """
+
+
+BRIM = (str(Path(sys.executable).with_name("brim")),)
 
 
 @pytest.fixture
@@ -64,10 +83,10 @@ def folder(tmp_path):
     return tmp_path
 
 
-def start(folder, *arguments):
-    command = [str(Path(sys.executable).with_name("brim")), *map(str, arguments)]
-    environment = {**os.environ, "TMPDIR": str(folder / "spill"), "PYTHONPATH": ""}
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+def start(folder, *arguments, program=BRIM, stderr=subprocess.PIPE, **variables):
+    command = [*program, *map(str, arguments)]
+    environment = {**os.environ, "TMPDIR": str(folder / "spill"), "PYTHONPATH": "", **variables}
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": stderr}
     return subprocess.Popen(command, cwd=folder, env=environment, text=True, process_group=0, **pipes)
 
 
@@ -239,7 +258,14 @@ def wait_for(process, happened):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(("number", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "ended by SIGTERM")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "ended by SIGTERM"),
+        (signal.SIGHUP, 129, "ended by SIGHUP"),
+    ],
+)
 def test_a_signal_ends_a_run_in_good_order_with_the_report_of_what_was_done(folder, number, code, said):
     process = start(folder, "run", "jobs:endless", "--memory", "512MiB", "--processes", "2", "--json")
     wait_for(process, (folder / "begun").exists)
@@ -250,6 +276,46 @@ def test_a_signal_ends_a_run_in_good_order_with_the_report_of_what_was_done(fold
     assert report["operators"][0]["rows_out"] > 0
     assert {path.name for path in folder.iterdir()} - {"__pycache__"} == {"begun", "jobs.py", "spill"}
     assert left_in(folder) == []
+
+
+def test_a_signal_that_is_ignored_stays_ignored(folder):
+    """As when started by `nohup`."""
+    ignoring = "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    command = [sys.executable, "-c", f"{ignoring}; from brim.command_line import main; sys.exit(main())"]
+    process = start(folder, "run", "jobs:endless", "--memory", "512MiB", "--processes", "1", program=command)
+    wait_for(process, (folder / "begun").exists)
+    process.send_signal(signal.SIGHUP)
+    code, _, errors = interrupted(process, signal.SIGTERM)
+    assert (code, errors) == (143, "brim: ended by SIGTERM\n")
+
+
+def test_a_signal_before_the_run_begins_says_so(folder):
+    process = start(folder, "run", "jobs:never_ready", "--memory", "512MiB")
+    wait_for(process, (folder / "building").exists)
+    code, out, errors = interrupted(process, signal.SIGINT)
+    assert (code, out, errors) == (130, "", "brim: interrupted before the run began\n")
+    assert left_in(folder) == []
+
+
+def test_on_a_terminal_the_picture_is_drawn_on_standard_error_and_the_report_is_not(folder):
+    terminal, errors = pty.openpty()
+    fcntl.ioctl(errors, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    process = start(folder, "run", "jobs:brief", "--memory", "512MiB", "--processes", "1", stderr=errors, TERM="xterm")
+    os.close(errors)
+    drawn = b""
+    with suppress(OSError):  # how a pseudo terminal ends
+        while piece := os.read(terminal, 65536):
+            drawn += piece
+    os.close(terminal)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert out.startswith("200 rows in ")
+    text = drawn.decode()
+    assert "starting, " in text
+    last = text.split("operator")[-1]
+    for words in ("✓ done", "200 of 200 in ", " rows/s", " of 512.0 MiB", "slowest  "):
+        assert words in last
+    assert "rows out" not in text
 
 
 def test_a_signal_ends_the_demo_while_it_cuts_photographs(folder):

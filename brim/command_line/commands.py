@@ -12,6 +12,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.command(options))
     except Interrupted as interrupted:
-        if interrupted.report is not None:
-            _print_report(interrupted.report, as_json=options.json)
-        return _ended_by(interrupted.signal)
+        return _interrupted(interrupted, as_json=options.json)
     except KeyboardInterrupt:
         return _ended_by(signal.SIGINT)
     except Unusable as error:
@@ -204,6 +203,15 @@ def _complain(text: str, place: str = "") -> None:
     print(f"brim: {place}: {text}" if place else f"brim: {text}", file=sys.stderr)
 
 
-def _ended_by(number: signal.Signals) -> int:
-    _complain("interrupted" if number == signal.SIGINT else f"ended by {number.name}")
+def _interrupted(interrupted: Interrupted, *, as_json: bool) -> int:
+    """Say what was done so far, as far as there is still a terminal that listens."""
+    with suppress(OSError):
+        if interrupted.report is not None:
+            _print_report(interrupted.report, as_json=as_json)
+        return _ended_by(interrupted.signal, "" if interrupted.report is not None else " before the run began")
+    return 128 + interrupted.signal
+
+
+def _ended_by(number: signal.Signals, when: str = "") -> int:
+    _complain(("interrupted" if number == signal.SIGINT else f"ended by {number.name}") + when)
     return 128 + number

@@ -14,7 +14,7 @@ import anyio
 
 from brim import Batches, BrimError, Pipeline, Report
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(Exception):
@@ -45,7 +45,8 @@ async def _run(pipeline: Pipeline, settings: dict[str, Any]) -> Report:
         scope.cancel()
 
     for number in SIGNALS:
-        loop.add_signal_handler(number, end, number)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` wants it
+            loop.add_signal_handler(number, end, number)
     batches = pipeline.stream(**settings)
     try:
         with scope:

@@ -11,6 +11,7 @@ Rules of this file
 from __future__ import annotations
 
 import sys
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from brim.errors import StageFailed
 from brim.pipeline.job import Job
 from brim.pipeline.picture import picture
 from brim.pipeline.picture_moment import Moment, lately
-from brim.pipeline.picture_words import ASCII, UNICODE
+from brim.pipeline.picture_words import ASCII, UNICODE, duration
 from brim.pipeline.snapshot import RunSnapshot
 
 REDRAW_S = 0.25
@@ -56,6 +57,7 @@ class Progress:
     job: Job
     console: Console
     past: deque[RunSnapshot] = field(default_factory=deque)
+    made_at: float = field(default_factory=time.monotonic)
 
     async def main(self) -> None:
         """Redraw until the job has ended, or there is no terminal any more."""
@@ -74,12 +76,15 @@ class Progress:
         try:
             await anyio.to_thread.run_sync(screen.start, limiter=thread)
             while not self.job.ended:
-                if (drawn := self.picture()) is not None:
-                    await anyio.to_thread.run_sync(_update, screen, drawn, limiter=thread)
+                await anyio.to_thread.run_sync(_update, screen, self.picture() or self.starting(), limiter=thread)
                 await anyio.sleep(REDRAW_S)
         finally:  # a run that was cancelled has a last picture too
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(_end, screen, self.picture(), limiter=thread)
+
+    def starting(self) -> Text:
+        """What is drawn before the run has begun: sources are looked at, workers start, or it waits for memory."""
+        return Text(f"starting, {duration(time.monotonic() - self.made_at)}", style="dim")
 
     def picture(self) -> Text | None:
         """The run as it stands now; None before it has begun."""
@@ -108,10 +113,13 @@ def _update(screen: Live, drawn: Text) -> None:
 
 
 def _end(screen: Live, drawn: Text | None) -> None:
-    """Draw the last picture and leave it there; in a notebook, stopping does not draw."""
+    """Draw the last picture and leave it there; of a run that never began, leave nothing.
+
+    In a notebook, stopping does not draw.
+    """
     try:
-        if drawn is not None:
-            screen.update(drawn, refresh=screen.console.is_jupyter)
+        screen.transient = drawn is None
+        screen.update(drawn or "", refresh=screen.console.is_jupyter)
     finally:
         screen.stop()
 

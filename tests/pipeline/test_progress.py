@@ -113,6 +113,25 @@ def test_the_picture_names_what_is_slowest_and_how_fast_it_goes(terminal, tmp_pa
     assert re.search(r"\nrows     120 in \d s, [\d.]+ rows/s\n", last)
 
 
+def test_a_run_that_never_begins_says_that_it_starts_and_leaves_nothing(terminal, tmp_path):
+    @brim.udf(returns=pa.int64())
+    class Broken:
+        def __init__(self):
+            time.sleep(0.6)  # long enough for a picture in between
+            raise ValueError("no model")
+
+        def __call__(self, numbers):
+            return numbers
+
+    terminal.watch()
+    with pytest.raises(brim.UdfError, match="no model"):
+        _numbers().with_columns(v=Broken()(brim.col("n"))).run_blocking(memory="512MiB", spill_dir=tmp_path)
+    text = terminal.text()
+    assert "starting, " in text
+    assert "operator" not in text
+    assert ERASED in terminal.written.decode().rpartition("starting")[2]
+
+
 def test_a_run_that_fails_shows_where(terminal, tmp_path):
     def fail(number):
         if number:
