@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from brim.io.workers.worker_stats import WorkerStats
     from brim.pipeline.batches import Batches
     from brim.pipeline.blocking import BlockingBatches
+    from brim.pipeline.bottleneck import Bottleneck
     from brim.pipeline.builder import Pipeline
     from brim.pipeline.engine import Engine
     from brim.pipeline.engine_stats import EngineStats
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from brim.pipeline.metrics.open_telemetry import OpenTelemetry
     from brim.pipeline.metrics.prometheus import prometheus_text
     from brim.pipeline.metrics.totals import Totals
-    from brim.pipeline.report import Bottleneck, OperatorReport, Report
+    from brim.pipeline.report import OperatorReport, Report
     from brim.pipeline.sources import (
         from_arrow,
         from_batches,
@@ -121,7 +122,8 @@ _HOMES = {
     "brim.pipeline.metrics.open_telemetry": ("OpenTelemetry",),
     "brim.pipeline.metrics.prometheus": ("prometheus_text",),
     "brim.pipeline.metrics.totals": ("Totals",),
-    "brim.pipeline.report": ("Bottleneck", "OperatorReport", "Report"),
+    "brim.pipeline.bottleneck": ("Bottleneck",),
+    "brim.pipeline.report": ("OperatorReport", "Report"),
     "brim.pipeline.sources": (
         "from_arrow",
         "from_batches",

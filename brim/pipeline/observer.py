@@ -24,6 +24,7 @@ from brim.events import (
     WorkerRestarted,
     WorkerStarted,
 )
+from brim.pipeline.bottleneck import Bottleneck
 from brim.pipeline.chain import Chain, chain_from, chain_of_consumer
 from brim.pipeline.episodes import Episode, Turn
 from brim.pipeline.gathering import Gathering, Told
@@ -31,7 +32,7 @@ from brim.pipeline.history import History, look
 from brim.pipeline.kinds import OperatorKind, function_of, kind_of
 from brim.pipeline.nodes import Write
 from brim.pipeline.remedies import remedy
-from brim.pipeline.report import Bottleneck, OperatorReport, Report, WaitChain
+from brim.pipeline.report import OperatorReport, Report, WaitChain
 from brim.pipeline.run import CONSUMER, Run
 from brim.pipeline.snapshot import StageSnapshot, snapshot
 from brim.pipeline.summaries import Summaries

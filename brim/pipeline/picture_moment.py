@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from brim.pipeline.report import Bottleneck
+from brim.pipeline.bottleneck import Bottleneck
 from brim.pipeline.snapshot import RunSnapshot, StageSnapshot
 
 ENDED = "ended"

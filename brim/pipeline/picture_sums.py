@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from brim.pipeline.bottleneck import Bottleneck
 from brim.pipeline.picture_moment import ENDED, Moment, bytes_of, rows_of
 from brim.pipeline.picture_words import Glyphs, duration, number, resource_word
-from brim.pipeline.report import Bottleneck
 from brim.pipeline.snapshot import StageSnapshot
 from brim.sizes import format_size
 

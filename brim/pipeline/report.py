@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from brim.pipeline.bottleneck import Bottleneck as Bottleneck  # noqa: PLC0414 - a part of the report
 from brim.pipeline.history import Sample
 from brim.pipeline.report_html.page import notebook, page
 from brim.sizes import format_size
@@ -39,22 +40,6 @@ class OperatorReport:
     inputs: tuple[int, ...] = ()
     queue_peak_bytes: int = 0
     outside_s: tuple[tuple[str, float], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Bottleneck:
-    """The stage that the others waited for most, by `share` of all waiting, and what it was doing: its resource.
-
-    `relief` is what would make it quicker.
-    """
-
-    operator: str
-    resource: str
-    share: float
-    relief: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.operator} ({self.resource}) caused {self.share:.0%} of the waiting"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from brim.events import Waits
+from brim.pipeline.bottleneck import Bottleneck
 from brim.pipeline.chain import chain_from, chain_of_consumer
 from brim.pipeline.expected_rows import expected_rows
 from brim.pipeline.nodes import Write
-from brim.pipeline.report import Bottleneck
 from brim.pipeline.run import Run
 from brim.pipeline.stage_clock import BUSY
 
@@ -73,7 +73,7 @@ def snapshot(run: Run) -> RunSnapshot:
     began, ended = clock.started, clock.ended
     seconds = 0.0 if began is None else (clock.now() if ended is None else ended) - began
     ledger = run.world.ledger
-    expected = {} if run.plan.planned is None else expected_rows(run.plan.planned)
+    expected = {} if run.plan.planned is None else expected_rows(run.plan.planned, _sent(run))
     stages = tuple(_stage(run, index, expected) for index in range(len(run.states)))
     return RunSnapshot(
         seconds,
@@ -95,6 +95,16 @@ def _bottleneck(run: Run, stages: tuple[StageSnapshot, ...]) -> Bottleneck | Non
     for (root, reason), count in roots.most_common(1):
         return Bottleneck(root, reason, count / roots.total())
     return None
+
+
+def _sent(run: Run) -> dict[str, int]:
+    """Rows of the nodes whose stages have ended: a filter that has seen all says what those after it will see."""
+    parts = zip(run.plan.stages, run.states, run.queues, strict=True)
+    return {
+        stage.nodes[-1]: queue.statistics().rows
+        for stage, state, queue in parts
+        if stage.nodes and state.clock.ended is not None
+    }
 
 
 def _stage(run: Run, index: int, expected: Mapping[str, int | None]) -> StageSnapshot:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from brim.pipeline.report import Bottleneck
+from brim.pipeline.bottleneck import Bottleneck
 
 HALF_LIFE_S = 3.0
 _FORGOTTEN = 0.01
