@@ -11,7 +11,7 @@ Fails    with what reading a unit raises; `RowTooLarge` for a page or a line tha
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -98,6 +98,11 @@ class Scan:
             await _Run(self, outbox, stage, tasks, self.limit).read_units()
 
 
+def _closable(units: Iterator[Unit]) -> Generator[Unit, None, None]:
+    """`units`, closed with it."""
+    yield from units
+
+
 @dataclass(eq=False, slots=True)
 class _Turn:
     """A unit's place in the order: it may send once the unit before it has ended."""
@@ -119,8 +124,11 @@ class _Run:
 
     async def read_units(self) -> None:
         """Start reading units while there are threads for them."""
+        with closing(_closable(self.scan.reader.units())) as units:  # a file may be open between two of its units
+            await self._read_each(units)
+
+    async def _read_each(self, units: Iterator[Unit]) -> None:
         slots = anyio.Semaphore(1 if self.scan.reader.one_by_one else max(1, self.stage.threads.count))
-        units = self.scan.reader.units()
         turn = _Turn()
         turn.come.set()
         while True:
