@@ -6,6 +6,8 @@ it on: after a filter, an explode or a user function of batches nobody knows.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import assert_never
 
 from brim.operators.user_functions.user_function import UserFunction
@@ -29,23 +31,27 @@ from brim.pipeline.nodes import (
     inputs_of,
 )
 
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
-def expected_rows(node: Node) -> dict[str, int | None]:
+
+def expected_rows(node: Node, sent: Mapping[str, int] = NOTHING) -> dict[str, int | None]:
     """Rows by the id of each node in the tree, None where nobody knows.
+
+    `sent` are the rows of nodes that have ended: these are known, whatever was declared.
 
     >>> from brim.io.in_memory import range_source
     >>> expected_rows(Limit("limit-2", Scan("range-1", range_source(10)), 3))
     {'range-1': 10, 'limit-2': 3}
     """
     found: dict[str, int | None] = {}
-    _visit(node, found)
+    _visit(node, found, sent)
     return found
 
 
-def _visit(node: Node, found: dict[str, int | None]) -> int | None:
-    below = [_visit(part, found) for part in inputs_of(node)]
+def _visit(node: Node, found: dict[str, int | None], sent: Mapping[str, int]) -> int | None:
+    below = [_visit(part, found, sent) for part in inputs_of(node)]
     known = [rows for rows in below if rows is not None]
-    rows = _rows(node, sum(known)) if len(known) == len(below) else None
+    rows = sent.get(node.id, _rows(node, sum(known)) if len(known) == len(below) else None)
     found[node.id] = rows if found.get(node.id, rows) == rows else None  # two that differ may share an id
     return rows
 

@@ -46,3 +46,10 @@ def test_of_two_that_share_an_id_nobody_knows_unless_they_are_alike():
     assert expected_rows(left.join(right, on="k").node)["range-1"] is None
     assert expected_rows(left.concat(left).node)["range-1"] == 10
     assert expected(left.concat(brim.range(30).with_columns(k=col("id")))) == 40
+
+
+def test_what_has_ended_is_known_and_so_is_what_follows_from_it():
+    node = brim.range(9).filter(col("id") > 3).select(x=col("id") + 1).filter(col("x") > 7).node
+    assert expected_rows(node, {"range-1": 9}) == {"range-1": 9, "filter-2": None, "select-3": None, "filter-4": None}
+    known = expected_rows(node, {"range-1": 9, "filter-2": 5})
+    assert known == {"range-1": 9, "filter-2": 5, "select-3": 5, "filter-4": None}

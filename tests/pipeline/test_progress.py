@@ -110,7 +110,7 @@ def test_the_picture_names_what_is_slowest_and_how_fast_it_goes(terminal, tmp_pa
     numbers.filter(brim.col("n") >= 0).run_blocking(memory="64MiB", spill_dir=tmp_path)
     last = terminal.text().split("operator")[-1]
     assert re.search(r"\nslowest  map_batches \(cpu\), for \d+% of the waiting", last)
-    assert re.search(r"\nrows     120 in \d s, [\d.]+ rows/s\n", last)
+    assert re.search(r"\nrows     ━+  120 of 120 in \d s, [\d.]+ rows/s\n", last)
 
 
 def test_a_run_that_never_begins_says_that_it_starts_and_leaves_nothing(terminal, tmp_path):

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 
 import anyio
+import pyarrow as pa
 import pytest
 import simulation as sim
 from virtual_loop import run_virtual
@@ -99,3 +100,28 @@ def test_an_engine_shows_its_runs_while_they_go_on(tmp_path):
             assert engine.stats().runs == ()
 
     anyio.run(main)
+
+
+def test_once_a_filter_has_seen_all_what_follows_it_knows_its_rows(tmp_path):
+    seen = []
+
+    async def one_by_one(number: int) -> int:
+        seen.append({stage.id: stage for stage in engine.stats().runs[0].stages})
+        await anyio.sleep(0)
+        return number
+
+    function = brim.row_udf(returns=pa.int64(), concurrency=1)(one_by_one)
+    numbers = brim.range(200).filter(col("id") % 2 == 0).with_columns(same=function(col("id")))
+
+    async def main():
+        nonlocal engine
+        async with brim.Engine(memory="128MiB", spill_dir=tmp_path) as engine:
+            await engine.run(numbers)
+
+    engine = None
+    anyio.run(main)
+    ended = [stages for stages in seen if stages["filter-2"].state == "ended"]
+    assert ended
+    for stages in ended:
+        assert (stages["range-1"].rows_expected, stages["filter-2"].rows_expected) == (200, 100)
+        assert stages["with_columns-3.one_by_one"].rows_expected == 100
