@@ -74,6 +74,7 @@ def _settled(text: str) -> str:
         r"(?<=size of a body is )[\d,]+",
         r'(?<=memory=")\d+(?=MiB)',
         r"(?<=with )\d+(?= rows in hand)",
+        r"(?<=\.py, line )\d+(?=, in )",
         r"(?<=with rows )\d+ to \d+(?= of its input in hand)",
     ):
         text = re.sub(pattern, "N", text)
