@@ -7,12 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from brim import OperatorReport, Report
-from brim.pipeline.picture import short_names
+from brim.pipeline.short_names import short_names
 from brim.sizes import format_size
 
 _TEXT_MAX, _LIST_MAX, _NARROW = 60, 3, 12
@@ -41,9 +40,8 @@ def report_table(report: Report) -> Group:
         f"[bold]{report.rows:,} rows[/] in {report.seconds:.2f} s ({rate:,.0f} rows/s), "
         f"peak {format_size(report.peak_process_bytes)}{memory}, spilled {format_size(report.spilled_bytes)}"
     )
-    bottleneck = f"bottleneck: {escape(str(report.bottleneck or 'none'))}"
     errors = [Text(f"! {error}", style="red") for error in report.errors]
-    return Group(Text.from_markup(sums), Text.from_markup(bottleneck), _operators(report), *errors)
+    return Group(Text.from_markup(sums), *map(Text, report.why()), _operators(report), *errors)
 
 
 def _operators(report: Report) -> Table:

@@ -17,9 +17,7 @@ operators), and it is drawn four times a second beside the work.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -28,6 +26,7 @@ from brim.events import Waits
 from brim.pipeline.picture_moment import ENDED, Moment, bytes_of, rows_of
 from brim.pipeline.picture_sums import WIDE, sum_lines
 from brim.pipeline.picture_words import UNICODE, Glyphs, fit, number, resource_word
+from brim.pipeline.short_names import short_names
 from brim.pipeline.snapshot import StageSnapshot
 from brim.pipeline.stage_clock import BUSY
 from brim.sizes import format_size
@@ -83,22 +82,6 @@ def _line(moment: Moment, index: int, names: Sequence[str], width: int, glyphs: 
     line.append(fit(doing, now, glyphs), style=style)
     line.rstrip()
     return line
-
-
-class Named(Protocol):
-    """What has an id, and a name that may not be its own alone."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def name(self) -> str: ...
-
-
-def short_names(operators: Sequence[Named]) -> list[str]:
-    """The names of `operators` as the user knows them, their ids where a name is not enough."""
-    known = Counter(operator.name for operator in operators)
-    return [operator.name if known[operator.name] == 1 else operator.id for operator in operators]
 
 
 def _shown(stages: Sequence[StageSnapshot], height: int | None) -> tuple[list[int], int]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from brim.pipeline.history import Sample
 from brim.pipeline.report_html.elements import Markup, joined, tag
 from brim.pipeline.report_html.frame import LEFT, RIGHT, Frame, legend, plot
+from brim.pipeline.report_html.names import edge_names, lane_names
 from brim.pipeline.report_html.scale import Scale, band
-from brim.pipeline.report_html.words import clipped, rate
+from brim.pipeline.report_html.words import rate
 from brim.sizes import format_size
 
 if TYPE_CHECKING:
@@ -25,14 +26,17 @@ STATES = (
 )
 """From the bottom: a name, its place in `Sample.times`, and words."""
 
-LANE, GAP, NAME_MAX, DRAWN_MAX = 26, 8, 25, 160
-CONSUMER = "consumer"
+LANE, GAP, NAME_MAX = 26, 8, 25
+STATES_MAX, RATES_MAX = 160, 80
+"""Parts of the time that are drawn: rates are averaged over more of it, since rows come in batches."""
 
 
 def waits_plot(frame: Frame, operators: Sequence[OperatorReport]) -> Markup:
     """How each operator spent its time, as parts of each moment."""
-    coarse = frame.coarser(DRAWN_MAX)
-    lanes = [_lane(place, operator.id, "", _states(coarse, place)) for place, operator in enumerate(operators)]
+    coarse = frame.coarser(STATES_MAX)
+    lanes = [
+        _lane(place, name, "", _states(coarse, place)) for place, name in enumerate(lane_names(operators, NAME_MAX))
+    ]
     label = "Who waited for what, by operator over time"
     key = legend((f"s-{name}", text) for name, _, text in STATES)
     return joined((key, plot("waits", frame, _height(lanes), *lanes, label=label)))
@@ -40,11 +44,11 @@ def waits_plot(frame: Frame, operators: Sequence[OperatorReport]) -> Markup:
 
 def rates_plot(frame: Frame, operators: Sequence[OperatorReport]) -> Markup:
     """Rows a second of each operator, each on a scale of its own."""
-    coarse = frame.coarser(DRAWN_MAX)
+    coarse = frame.coarser(RATES_MAX)
     lanes = []
-    for place, operator in enumerate(operators):
+    for place, name in enumerate(lane_names(operators, NAME_MAX)):
         rates = rates_of(coarse, operators, place)
-        lanes.append(_lane(place, operator.id, rate(max(rates)), _area(coarse, place, "rate", rates, max(rates))))
+        lanes.append(_lane(place, name, rate(max(rates)), _area(coarse, place, "rate", rates, max(rates))))
     return plot("rates", frame, _height(lanes), *lanes, label="Rows a second by operator over time")
 
 
@@ -52,7 +56,7 @@ def queues_plot(frame: Frame, operators: Sequence[OperatorReport]) -> Markup:
     """Bytes in the queue behind each operator, all on one scale."""
     sizes = [[sample.queue_bytes[place] for sample in frame.samples] for place in range(len(operators))]
     most = max(map(max, sizes))
-    names = edge_names(operators)
+    names = edge_names(operators, NAME_MAX)
     lanes = [
         _lane(place, names[place], format_size(max(held)), _area(frame, place, "queue", held, most))
         for place, held in enumerate(sizes)
@@ -71,12 +75,6 @@ def rates_of(frame: Frame, operators: Sequence[OperatorReport], place: int) -> l
 def doing_of(samples: tuple[Sample, ...], place: int) -> list[str]:
     """What an operator did at each sample, and at whose end its wait was."""
     return [_doing(sample.doing[place], sample.root[place]) for sample in samples]
-
-
-def edge_names(operators: Sequence[OperatorReport]) -> list[str]:
-    """Names of the queues: who sends and who reads."""
-    readers = {source: operator.id for operator in operators for source in operator.inputs}
-    return [f"{operator.id} → {readers.get(place, CONSUMER)}" for place, operator in enumerate(operators)]
 
 
 def _doing(doing: str, root: str | None) -> str:
@@ -108,13 +106,13 @@ def _area(frame: Frame, place: int, name: str, values: Sequence[float], most: fl
     return [tag("path", class_=name, d=band(frame.edges, [y(0.0)] * len(values), list(map(y, values))))]
 
 
-def _lane(place: int, name: str, note: str, drawn: Sequence[Markup]) -> Markup:
+def _lane(place: int, name: tuple[str, str], note: str, drawn: Sequence[Markup]) -> Markup:
     top = _top(place)
     return joined(
         (
             tag("rect", class_="lane", x=LEFT, y=top, width=RIGHT - LEFT, height=LANE),
             drawn,
-            tag("text", tag("title", name), clipped(name, NAME_MAX), x=LEFT - 10, y=top + 17, text_anchor="end"),
+            tag("text", tag("title", name[1]), name[0], x=LEFT - 10, y=top + 17, text_anchor="end"),
             tag("text", note, class_="note", x=RIGHT + 8, y=top + 17),
         )
     )  # fmt: skip

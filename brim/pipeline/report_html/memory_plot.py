@@ -29,7 +29,8 @@ def memory_plot(frame: Frame, memory: int) -> Markup:
     budget = [_line("budget", y(memory), f"budget {format_size(memory)}")] if memory else []
     drawn = [_axis(y, most), *_stack(frame, y), _limit(frame, y), _growth(frame, y), *budget]
     entries = [(f"o-{name}", text) for name, text in OWNERS if any(getattr(sample, name) for sample in samples)]
-    lines = [("line-growth", "the process tree grew by"), ("line-limit", "the ledger could give")]
+    known = any(sample.growth is not None for sample in samples)
+    lines = [*([("line-growth", "the process tree grew by")] if known else []), ("line-limit", "the ledger could give")]
     label = "Memory over time: the ledger by owner, the growth of the process tree, and the budget"
     return joined((legend([*entries, *lines]), plot("memory", frame, HEIGHT, *drawn, label=label)))
 

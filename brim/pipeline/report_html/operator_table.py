@@ -9,6 +9,7 @@ from brim.pipeline.report_html.frame import legend
 from brim.pipeline.report_html.plan_graph import operator_seconds
 from brim.pipeline.report_html.time_bar import parts_of, time_bar
 from brim.pipeline.report_html.words import count, seconds
+from brim.pipeline.short_names import short_names
 from brim.sizes import format_size
 
 if TYPE_CHECKING:
@@ -40,12 +41,13 @@ def operator_table(report: Report) -> Markup:
     most = max((operator_seconds(operator) for operator in report.operators), default=0.0)
     root = report.bottleneck.operator if report.bottleneck else None
     head = tag("tr", (tag("th", text) for text in HEADS))
-    rows = [_row(operator, most, is_root=operator.id == root) for operator in report.operators]
+    named = zip(report.operators, short_names(report.operators), strict=True)
+    rows = [_row(operator, name, most, is_root=operator.id == root) for operator, name in named]
     table = tag("table", tag("thead", head), tag("tbody", rows))
     return joined((legend((f"s-{name}", text) for name, text in STATES), tag("div", table, class_="scroll")))
 
 
-def _row(operator: OperatorReport, most: float, *, is_root: bool) -> Markup:
+def _row(operator: OperatorReport, name: str, most: float, *, is_root: bool) -> Markup:
     bar = tag(
         "svg",
         time_bar(operator, most, (0, 0, BAR, HEIGHT)),
@@ -55,14 +57,15 @@ def _row(operator: OperatorReport, most: float, *, is_root: bool) -> Markup:
         role="img",
         aria_label=", ".join(f"{words} {seconds(spent)}" for _, spent, words in parts_of(operator)),
     )
-    name = tag("td", tag("b", operator.id), tag("span", operator.kind, class_="kind"), title=operator.detail)
+    kind = operator.kind if name == operator.id else f"{operator.id} · {operator.kind}"
+    head = tag("td", tag("b", name), tag("span", kind, class_="kind"), title=operator.detail)
     parts = tag("div", _spent(operator), class_="spent")
     numbers = [count(operator.rows_in), count(operator.rows_out), format_size(operator.bytes_out)]
     rest = [seconds(operator_seconds(operator)), format_size(operator.queue_peak_bytes)]
     counts = [_count(operator.errors), _count(operator.retries)]
     return tag(
         "tr",
-        name,
+        head,
         (tag("td", text, class_="number") for text in numbers),
         tag("td", bar, parts),
         (tag("td", text, class_="number") for text in [*rest, *counts]),

@@ -12,9 +12,10 @@ from math import log10
 from typing import TYPE_CHECKING
 
 from brim.pipeline.report_html.elements import Markup, joined, tag
-from brim.pipeline.report_html.lanes import CONSUMER
+from brim.pipeline.report_html.names import CONSUMER
 from brim.pipeline.report_html.time_bar import time_bar
 from brim.pipeline.report_html.words import clipped, compact, count
+from brim.pipeline.short_names import short_names
 from brim.sizes import format_size
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 BOX, HIGH, ACROSS, DOWN, BETWEEN = 156, 66, 46, 18, 34
 COLUMNS = 6
 MARGIN = 20
+LONG = 720
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,19 @@ def plan_graph(report: Report) -> Markup:
     ]
     root = report.bottleneck.operator if report.bottleneck else None
     most = max((operator_seconds(operator) for operator in operators), default=0.0)
-    boxes = [_box(operator, place, most, root) for operator, place in zip(operators, places, strict=False)]
+    names = short_names(operators)
+    boxes = [_box(*each, most, root) for each in zip(operators, names, places, strict=False)]
     drawn = [*edges, *boxes, _consumer(places[-1], root)]
     label = "The plan: operators from the sources to the consumer"
-    graph = tag("svg", drawn, class_="graph", viewBox=f"0 0 {width:.0f} {height:.0f}", width=width, role="img",
-                aria_label=label)  # fmt: skip
+    graph = tag(
+        "svg",
+        drawn,
+        class_="graph long" if width > LONG else "graph",
+        viewBox=f"0 0 {width:.0f} {height:.0f}",
+        width=width,
+        role="img",
+        aria_label=label,
+    )
     return tag("div", graph, class_="scroll")
 
 
@@ -116,7 +126,7 @@ def _lanes(inputs: Sequence[Sequence[int]]) -> list[int]:
     return lanes
 
 
-def _box(operator: OperatorReport, place: Place, most: float, root: str | None) -> Markup:
+def _box(operator: OperatorReport, name: str, place: Place, most: float, root: str | None) -> Markup:
     x, y = place.x, place.y
     is_root = operator.id == root
     rows = operator.rows_in if operator.kind == "sink" else operator.rows_out
@@ -125,7 +135,7 @@ def _box(operator: OperatorReport, place: Place, most: float, root: str | None) 
         "g",
         tag("title", f"{operator.id}: {operator.detail}"),
         tag("rect", class_="box root" if is_root else "box", x=x, y=y, width=BOX, height=HIGH, rx=8),
-        tag("text", clipped(operator.id, 19), class_="box-name", x=x + 11, y=y + 21),
+        tag("text", clipped(name, 18), class_="box-name", x=x + 11, y=y + 21),
         tag("text", clipped(facts, 26), class_="box-facts", x=x + 11, y=y + 39),
         time_bar(operator, most, (x + 11, y + HIGH - 15, BOX - 22, 6)),
         _badge(x, y) if is_root else None,

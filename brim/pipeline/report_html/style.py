@@ -57,7 +57,8 @@ code { font: 12.5px ui-monospace, "SF Mono", Menlo, Consolas, monospace; backgro
 svg { display: block; } .legend svg, .meter, #readout svg { display: inline-block; }
 svg text { fill: var(--ink); font-size: 12px; font-variant-numeric: tabular-nums; }
 .plot { width: 100%; min-width: 720px; height: auto; }
-.graph { max-width: 100%; min-width: 560px; height: auto; margin: 4px auto 0; }
+.graph { max-width: 100%; height: auto; margin: 4px auto 0; }
+.graph.long { min-width: 720px; }
 svg .tick, svg .note, svg .box-facts, svg .edge-text { fill: var(--soft); font-size: 11.5px; }
 svg .edge-text { font-size: 11px; }
 .grid { stroke: var(--line); stroke-width: 1; }
@@ -83,9 +84,11 @@ table { border-collapse: collapse; width: 100%; min-width: 900px; }
 th { text-align: right; color: var(--soft); font-weight: 500; font-size: 12.5px; padding: 2px 8px 6px; }
 th:first-child, th:nth-child(5) { text-align: left; }
 td { padding: 7px 8px; border-top: 1px solid var(--line); vertical-align: top; white-space: nowrap; }
+td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 150px; max-width: 260px; }
 td svg { margin-top: 4px; border-radius: 3px; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 .kind, .spent { color: var(--soft); font-size: 12px; } .kind { display: block; }
+.spent { white-space: normal; max-width: 290px; line-height: 1.35; margin-top: 2px; }
 tr.root td { background: var(--root-soft); } tr.root td:first-child { box-shadow: inset 3px 0 var(--root); }
 .errors { margin: 6px 0 0; padding: 0; list-style: none; }
 .errors li { font: 12.5px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; padding: 5px 0;

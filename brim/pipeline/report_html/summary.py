@@ -19,7 +19,7 @@ def summary(report: Report) -> Markup:
     per_second = report.rows / report.seconds if report.seconds else 0.0
     tiles = [
         _tile("rows", count(report.rows), rate(per_second)),
-        _tile("time", seconds(report.seconds), f"{len(report.operators)} operators"),
+        _tile("time", seconds(report.seconds), _operators(len(report.operators))),
         _memory_tile(report),
         _tile("spilled", format_size(report.spilled_bytes), "to disk"),
     ]
@@ -34,6 +34,10 @@ def _tile(name: str, value: str, note: str | Markup) -> Markup:
         tag("div", note, class_="tile-note"),
         class_="tile",
     )
+
+
+def _operators(number: int) -> str:
+    return f"{number} operator{'' if number == 1 else 's'}"
 
 
 def _memory_tile(report: Report) -> Markup:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from brim.pipeline.report_html.elements import Markup
 from brim.pipeline.report_html.frame import LEFT, RIGHT, WIDTH, Frame
-from brim.pipeline.report_html.lanes import doing_of, edge_names, rates_of
+from brim.pipeline.report_html.lanes import NAME_MAX, doing_of, rates_of
 from brim.pipeline.report_html.memory_plot import memory_values
+from brim.pipeline.report_html.names import edge_names
 
 if TYPE_CHECKING:
     from brim.pipeline.report import Report
@@ -23,8 +24,8 @@ def values(report: Report, frame: Frame) -> Markup:
         "memory": _plot("size", memory_values(samples)),
         "waits": _plot("words", [(o.id, "", doing_of(samples, i)) for i, o in enumerate(operators)]),
         "rates": _plot("rate", [(o.id, "", _rounded(rates_of(frame, operators, i))) for i, o in enumerate(operators)]),
-        "queues": _plot("size", [(name, "", [sample.queue_bytes[i] for sample in samples])
-                                 for i, name in enumerate(edge_names(operators))]),
+        "queues": _plot("size", [(name[1], "", [sample.queue_bytes[i] for sample in samples])
+                                 for i, name in enumerate(edge_names(operators, NAME_MAX))]),
     }  # fmt: skip
     seconds = [round(sample.seconds, 3) for sample in samples]
     data = {"width": WIDTH, "left": LEFT, "right": RIGHT, "seconds": seconds, "plots": plots}
