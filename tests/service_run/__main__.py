@@ -93,9 +93,13 @@ def _service(folder: Path, wanted: argparse.Namespace) -> Iterator[tuple[subproc
         process.stdout.close()
 
 
+def _get(port: int, path: str) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}") as answer:
+        return answer.read()
+
+
 def _figures(port: int) -> dict[str, Any]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/figures") as answer:
-        return json.load(answer)
+    return json.loads(_get(port, "figures"))
 
 
 def _clients(port: int, seconds: float, wanted: argparse.Namespace, **counts: float) -> subprocess.Popen[str]:
@@ -127,6 +131,8 @@ def measure(folder: Path, wanted: argparse.Namespace, found: Found) -> None:
     with _service(folder, wanted) as (process, port):
         with memory.watched(process.pid):
             warm = _came(_clients(port, 0.1, wanted, fast=len(LARGE), small=1, pause=0))
+            if not wanted.unfrozen:
+                _get(port, "freeze")
             _figures(port)
             idle = _came(_clients(port, wanted.alone, wanted, ping=1))
             idle_delays = _figures(port)["delays"]
@@ -165,6 +171,10 @@ def _say(
         print(
             f"  {name:20} {ms['count']:6.0f} answers   p50 {ms['p50']:8.1f} ms   p99 {ms['p99']:8.1f}   max {ms['max']:8.1f}"
         )
+    for generation, ms in during["collections"].items():
+        print(
+            f"  garbage, generation {generation}: {ms['count']:.0f} times, p99 {ms['p99']:.1f} ms, max {ms['max']:.1f}"
+        )
     print(f"  left early: {loaded['left']}; the engine's own peak {during['peak_growth'] / MIB:.0f} MiB")
     limit = parse_size(wanted.memory)
     found.must(f"peak growth {memory.growth / MIB:.0f} MiB of {limit / MIB:.0f}", memory.growth <= limit)
@@ -196,6 +206,7 @@ def main() -> int:
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between the requests of a small client")
     parser.add_argument("--alone", type=float, default=10, help="seconds of measuring without load")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--unfrozen", action="store_true", help="let the garbage collector search what lives for ever")
     parser.add_argument("--places", action="store_true", help="say where the loop's thread was when it was late")
     wanted, found = parser.parse_args(), Found()
     with tempfile.TemporaryDirectory() as folder:

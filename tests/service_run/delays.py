@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import threading
@@ -56,6 +57,32 @@ def _core_waits() -> Iterator[Callable[[], float]]:
         yield lambda: int(os.pread(file, 64, 0).split()[1]) / 1e9
     finally:
         os.close(file)
+
+
+@dataclass
+class Collections:
+    """Milliseconds of a core for each round of the garbage collector, when no thread runs Python; by generation."""
+
+    ms: dict[int, list[float]] = field(default_factory=lambda: {0: [], 1: [], 2: []})
+    _began: float = 0.0
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        gc.callbacks.append(self._note)
+        try:
+            yield
+        finally:
+            gc.callbacks.remove(self._note)
+
+    def _note(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self._began = time.thread_time()
+        else:
+            self.ms[info["generation"]].append((time.thread_time() - self._began) * 1000)
+
+    def take(self) -> dict[str, dict[str, float]]:
+        """Figures since the last time they were taken."""
+        return {str(generation): figures([values.pop() for _ in values[:]]) for generation, values in self.ms.items()}
 
 
 @dataclass

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing, nullcontext
@@ -20,7 +21,7 @@ from aiohttp import web
 from example_services import example
 
 import brim
-from service_run.delays import Delays, Places
+from service_run.delays import Collections, Delays, Places
 from service_run.requests import REQUESTS
 
 DEADLINE_S, DRAIN_S = 300.0, 10.0
@@ -34,6 +35,7 @@ class Service:
         self.folder, self.engine, self.drain = folder, engine, DRAIN.Drain()
         self.delays = Delays()
         self.places = Places(self.delays)
+        self.collections = Collections()
 
     def parts(self, name: str, number: int) -> AsyncIterator[Any]:
         request = REQUESTS[name]
@@ -55,15 +57,27 @@ class Service:
     async def ping(self, _: web.Request) -> web.Response:
         return web.Response(text="here")
 
+    async def freeze(self, _: web.Request) -> web.Response:
+        """What is here now lives as long as the service: the garbage collector need not search it."""
+        gc.collect()
+        gc.freeze()
+        return web.Response()
+
     async def figures(self, _: web.Request) -> web.Response:
         """How late the loop was since the last time, and what the engine has."""
         stats = self.engine.stats()
         seen = {"runs": len(stats.runs), "used": stats.ledger_used, "peak_growth": stats.peak_growth}
+        seen |= {"collections": self.collections.take()}
         return web.json_response({"delays": self.delays.take(), "places": self.places.most(), **seen})
 
     def app(self) -> web.Application:
         app = web.Application()
-        routes = [("/ask/{name}/{number}", self.ask), ("/ping", self.ping), ("/figures", self.figures)]
+        routes = [
+            ("/ask/{name}/{number}", self.ask),
+            ("/ping", self.ping),
+            ("/figures", self.figures),
+            ("/freeze", self.freeze),
+        ]
         app.add_routes([web.get(path, handler) for path, handler in routes])
         return app
 
@@ -78,7 +92,8 @@ async def serve(wanted: argparse.Namespace) -> None:
             tasks.start_soon(service.delays.watch)
             print(f"ready {runner.addresses[0][1]}", flush=True)
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, service.drain.begin)
-            with service.places.watched() if wanted.places else nullcontext():
+            places = service.places.watched() if wanted.places else nullcontext()
+            with service.collections.watched(), places:
                 await service.drain.ended(DRAIN_S)
             tasks.cancel_scope.cancel()
         await runner.cleanup()
