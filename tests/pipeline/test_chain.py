@@ -10,10 +10,22 @@ import pytest
 import simulation as sim
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kit import InlineThreads
 from virtual_loop import run_virtual
 
 from brim.events import Resource, Waits
-from brim.pipeline.chain import chain_from
+from brim.pipeline.chain import chain_from, chain_of_consumer
+
+
+class Several(InlineThreads):
+    """Inline threads that are said to be so many."""
+
+    def __init__(self, count):
+        self._count = count
+
+    @property
+    def count(self):
+        return self._count
 
 
 @dataclass(frozen=True)
@@ -134,3 +146,73 @@ def test_a_walk_ends_at_one_that_can_move_by_itself_and_meets_nobody_twice(stage
             await sim.simulate(tree, consumer_pause=consumer_pause, on_run=runs.append)
 
     run_virtual(main)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Computes, while another of its calls waits for `wanted`: a resource, or more memory than there is."""
+
+    wanted: Any
+
+    def floor_bytes(self, batch_bytes):
+        return batch_bytes
+
+    def window_bytes(self, batch_bytes):
+        return 0
+
+    async def run(self, inboxes, outbox, stage):
+        async def wait():
+            if self.wanted == "memory":
+                with await stage.memory.work(10**9):
+                    await stage.clock.sleep(10)
+            else:
+                with stage.waiting(self.wanted):
+                    await stage.clock.sleep(10)
+
+        async for _ in inboxes[0]:
+            held = await stage.memory.work(10**9)  # what is waited for beside
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(wait)
+                with stage.working():
+                    await stage.clock.sleep(10)
+                held.repay()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        ("memory", "memory"),
+        (Resource.MEMORY, "memory"),
+        (Resource.WORKERS, "workers"),
+        (Resource.RATE_LIMIT, "rate_limit"),
+        (Resource.THROTTLED, "throttled"),
+        (Resource.CONNECTIONS, "cpu"),  # that would not let it compute more
+    ],
+)
+def test_a_stage_that_computes_lacks_what_its_other_calls_wait_for(wanted, reason):
+    chains = _seen(sim.sequence([SOURCE, Beside(wanted)]), pool=1_000, oversize=0, threads=Several(2))
+    assert chains["Source-0"] == (("Source-0", "Beside-1"), reason)
+    assert chains["Beside-1"] == (("Beside-1",), reason)
+
+
+def test_with_all_threads_computing_more_memory_would_not_help():
+    chains = _seen(sim.sequence([SOURCE, Beside("memory")]), pool=1_000, oversize=0, threads=Several(1))
+    assert chains["Source-0"] == (("Source-0", "Beside-1"), "cpu")
+
+
+def test_who_reads_a_run_waits_too():
+    chains, runs = [], []
+
+    async def main():
+        async def look():
+            await anyio.sleep(5)
+            chains.append(chain_of_consumer(runs[0]))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(look)
+            await sim.simulate(sim.sequence([SOURCE, Outside(Resource.DISK)]), on_run=runs.append)
+        chains.append(chain_of_consumer(runs[0]))
+
+    run_virtual(main)
+    assert (chains[0].ids, chains[0].reason) == (("consumer", "Outside-1"), Resource.DISK)
+    assert chains[1] is None

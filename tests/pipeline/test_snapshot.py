@@ -44,6 +44,23 @@ TREE = sim.Tree(
 )
 
 
+def test_what_waits_names_the_root_and_most_of_them_the_bottleneck():
+    looks = _looks(sim.sequence([sim.Source((30,) * 9), sim.Slowly(1, 0.3), sim.kernel(sim.Odd)]), pool=2_000)
+    look = looks[4]
+    assert [(stage.root, stage.root_reason) for stage in look.stages if stage.state in ("room", "input")] == [
+        ("Slowly-1", "connections")
+    ] * 2
+    assert look.stages[1].root is None  # it waits for nobody
+    assert (look.bottleneck.operator, look.bottleneck.resource) == ("Slowly-1", "connections")
+    assert look.bottleneck.share == 1.0
+    assert looks[-1].bottleneck is None
+
+
+def test_who_reads_is_the_bottleneck_where_all_wait_for_him():
+    look = _looks(sim.sequence([sim.Source((30,) * 9), sim.kernel(sim.Odd)]), consumer_pause=0.3)[4]
+    assert (look.bottleneck.operator, look.bottleneck.resource) == ("consumer", "consumer")
+
+
 def test_counts_only_grow_and_what_a_stage_read_left_those_before_it():
     looks = _looks(TREE, pool=2_000, consumer_pause=0.07)
     assert len(looks) > 5

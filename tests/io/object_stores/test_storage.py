@@ -50,5 +50,6 @@ def test_secrets_are_in_no_repr():
     storage = Storage(**secrets, service_account_key="hidden", bearer_token="hidden", region="shown")
     assert "hidden" not in repr(storage)
     assert "shown" in repr(storage)
+    assert repr(Storage(endpoint="https://hidden:hidden@host/path?hidden=1")) == "Storage(endpoint='https://host/path')"
     assert "hidden" not in repr(StorageRules((("s3://", storage),)))
     assert pickle.loads(pickle.dumps(storage)) == storage
