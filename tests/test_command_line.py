@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import pty
@@ -21,9 +22,11 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from rich.console import Console
 
-from brim import __version__
+from brim import Bottleneck, OperatorReport, Report, __version__
 from brim.command_line import main
+from brim.command_line.tables import report_table
 from brim.command_line.target import Unusable, pipeline_at
 
 JOBS = """
@@ -164,6 +167,23 @@ def test_explain_prints_the_plan_and_runs_nothing(folder):
     assert not (folder / "evens.parquet").exists()
 
 
+def test_explain_can_run_it_and_show_what_happened_beside(folder):
+    code, out, errors = brim(folder, "explain", "jobs:made", "--analyze", "--memory", "256MiB")
+    assert (code, errors) == (0, "")
+    assert "10,000" in out
+    assert "5,000" in out
+    assert pq.read_metadata(folder / "evens.parquet").num_rows == 5000
+
+
+def test_run_writes_the_report_as_a_page(folder):
+    code, out, errors = brim(folder, "run", "jobs:evens", "--memory", "128MiB", "--html", "report.html")
+    assert (code, errors) == (0, "")
+    assert out.startswith("5,000 rows in ")
+    page = (folder / "report.html").read_text()
+    assert page.lower().startswith("<!doctype html>")
+    assert "filter" in page
+
+
 def test_the_version_and_the_module_are_there(folder):
     assert brim(folder, "--version") == (0, f"brim {__version__}\n", "")
     command = [sys.executable, "-m", "brim", "--version"]
@@ -201,6 +221,7 @@ def test_a_target_that_is_no_pipeline_is_refused_with_the_reason(folder, monkeyp
         (["run", "jobs:evens", "--threads", "0"], "'0' is no whole number"),
         (["demo", "--count", "many"], "'many' is no whole number"),
         (["run", "jobs:evens", "--egress", "some"], "invalid choice"),
+        (["run", "jobs:evens", "--html", "missing/report.html"], "no file can be written at 'missing/report.html'"),
         ([], "required: command"),
     ],
 )
@@ -229,6 +250,17 @@ def test_an_error_is_one_message_that_says_where(folder, arguments, message):
     assert 'File "' not in errors.partition("; it last printed")[0].partition("Traceback")[0]
 
 
+def test_a_report_on_a_terminal_says_what_would_help_and_takes_no_name_for_markup():
+    operator = OperatorReport("[red]-2", "[red]", 1, 1, 1, 1, 0.5, 0, 0, 0, 0, 0, 0)
+    bottleneck = Bottleneck("[red]-2", "cpu", 0.5, "give it [bold] more")
+    console = Console(record=True, width=80, file=io.StringIO())
+    console.print(report_table(Report(1, 1.0, 1, 1, 0, bottleneck, (operator,), ("[i] failed",), 2)))
+    lines = [line.rstrip() for line in console.export_text().splitlines()]
+    assert lines[1:3] == ["bottleneck: [red]-2 (cpu) caused 50% of the waiting", "relief: give it [bold] more"]
+    assert lines[4].split()[:3] == ["[red]", "1", "1"]
+    assert lines[5] == "! [i] failed"
+
+
 def test_the_traceback_of_an_error_is_shown_where_it_is_asked_for(folder):
     code, _, errors = brim(folder, "run", "jobs:misspelt", "--traceback")
     assert code == 1
@@ -236,7 +268,7 @@ def test_the_traceback_of_an_error_is_shown_where_it_is_asked_for(folder):
     assert "jobs.py" in errors
 
 
-def interrupted(process, number, within_s=2.0):
+def interrupted(process, number, within_s=10.0):
     """Send a signal as a terminal does, to all of the process group; output and code, once everything has ended."""
     children = psutil.Process(process.pid).children(recursive=True)
     assert children
@@ -310,6 +342,7 @@ def test_on_a_terminal_the_picture_is_drawn_on_standard_error_and_the_report_is_
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert out.startswith("200 rows in ")
+    assert "\nrelief: " in out
     text = drawn.decode()
     assert "starting, " in text
     last = text.split("operator")[-1]
