@@ -17,6 +17,7 @@ import threading
 import time
 from contextlib import contextmanager
 
+import anyio
 import numpy as np
 import orjson
 import pyarrow as pa
@@ -25,6 +26,7 @@ import pyarrow.parquet as pq
 import pytest
 from example_services import EXAMPLES, SERVICES, answer, ask, example, service, unchunked
 from leaks import nothing_left
+from service_run.delays import Delays
 
 import brim
 from brim import col
@@ -324,17 +326,16 @@ class Reader(threading.Thread):
                 self.bytes += size
 
 
-async def _delays(seconds, every_s=0.002):
-    """By how many milliseconds the loop is late, asked every two milliseconds."""
-    late, until = [], time.perf_counter() + seconds
-    while (now := time.perf_counter()) < until:
-        await asyncio.sleep(every_s)
-        late.append((time.perf_counter() - now - every_s) * 1000)
-    return np.asarray(late)
+async def _delays(seconds):
+    """How late the loop is, in milliseconds: in all, and without what it waited for one of the machine's cores."""
+    delays = Delays()
+    with anyio.move_on_after(seconds):
+        await delays.watch()
+    return delays.take()
 
 
 def test_the_loop_of_the_host_stays_free_while_two_clients_read_all_they_can():
-    """Other programs on the machine are late too, so the best of three rounds counts."""
+    """Other programs on the machine may have who has the interpreter's lock wait, too, so the best of three rounds counts."""
 
     async def one_round(port):
         clients = [Reader(port), Reader(port)]
@@ -348,22 +349,24 @@ def test_the_loop_of_the_host_stays_free_while_two_clients_read_all_they_can():
                 await asyncio.to_thread(client.join)
 
     async def main():
+        rounds = []
         async with service("aiohttp_service") as (port, _):
-            rounds = []
             for _ in range(ROUNDS):
-                late, clients = await one_round(port)
-                rounds.append((np.percentile(late, 99), late.max()))
+                delays, clients = await one_round(port)
                 rate = sum(client.bytes for client in clients) / 2.0 / (1 << 20)
-                print(  # noqa: T201 - figures, with -s
-                    f"\nloop late: median {np.median(late):.2f} ms, p99 {rounds[-1][0]:.1f}, max {rounds[-1][1]:.1f}; {rate:.0f} MiB/s"
-                )
+                print(f"\n{rate:.0f} MiB/s; loop late, ms: {delays}")  # noqa: T201 - figures, with -s
                 assert all(client.bytes > 1 << 20 for client in clients)
-                if rounds[-1][0] < 10 and rounds[-1][1] < 50:
-                    return rounds
+                rounds.append(delays["own"])
+                if _is_free(delays["own"]):
+                    break
         return rounds
 
     rounds = asyncio.run(main())
-    assert any(p99 < 10 and most < 50 for p99, most in rounds), rounds
+    assert _is_free(rounds[-1]), rounds
+
+
+def _is_free(late):
+    return late["p99"] < 10 and late["max"] < 50
 
 
 @pytest.mark.parametrize("how", ["another task", "garbage"])
