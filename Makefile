@@ -13,10 +13,11 @@ FIRST ?= 0
 PROCESSES ?= 2
 PIPELINES ?= 500
 SECONDS ?= 60
+MOST ?= 200
 MEASURING := $(patsubst %,tests/test_%.py,hungry_functions in_a_memory_group benchmarks command_line embedding)
 
 .PHONY: setup demo test soak check format bench bench-speed cgroup materialise large transport sweep cost bench-page \
-	bench-all docs laws plans hard leaks chaos clean
+	bench-all docs laws plans hard leaks chaos service cancel clean
 
 setup: $(READY)
 
@@ -59,6 +60,14 @@ hard: $(READY)
 # What is left of PIPELINES pipelines in one process, a third cancelled, a third failing: nothing, and 10 MiB at most.
 leaks: $(READY)
 	cd tests && ../$(BIN)/python -m leak_run --pipelines $(PIPELINES)
+
+# Fifty clients on one engine for SECONDS: errors, memory of the process tree, times alone and under load.
+service: $(READY)
+	cd tests && ../$(BIN)/python -m service_run --seconds $(SECONDS)
+
+# Each operator cancelled at its k-th await, once and twice, for k up to MOST: nothing swallowed, nothing left, how long.
+cancel: $(READY)
+	cd tests && ../$(BIN)/python -m cancel_run --most $(MOST)
 
 # A worker killed every 200 ms for SECONDS: no row is lost, doubled or wrong, and recovery is measured.
 chaos: $(READY)

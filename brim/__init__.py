@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from brim.pipeline.blocking import BlockingBatches
     from brim.pipeline.bottleneck import Bottleneck
     from brim.pipeline.builder import Pipeline
+    from brim.pipeline.dashboard.app import dashboard_app
+    from brim.pipeline.dashboard.event_tap import EventTap
     from brim.pipeline.engine import Engine
     from brim.pipeline.engine_stats import EngineStats
     from brim.pipeline.expr import (
@@ -105,6 +107,8 @@ _HOMES = {
     "brim.pipeline.batches": ("Batches",),
     "brim.pipeline.blocking": ("BlockingBatches",),
     "brim.pipeline.builder": ("Pipeline",),
+    "brim.pipeline.dashboard.app": ("dashboard_app",),
+    "brim.pipeline.dashboard.event_tap": ("EventTap",),
     "brim.pipeline.engine": ("Engine",),
     "brim.pipeline.engine_stats": ("EngineStats",),
     "brim.pipeline.expr": (
@@ -153,6 +157,7 @@ __all__ = [
     "EgressDenied",
     "Engine",
     "EngineStats",
+    "EventTap",
     "Expr",
     "ExpressionFailed",
     "LimitExceeded",
@@ -182,6 +187,7 @@ __all__ = [
     "coalesce",
     "col",
     "concat_str",
+    "dashboard_app",
     "from_arrow",
     "from_batches",
     "from_pandas",

@@ -32,7 +32,18 @@ EXPRESSIONS = {
     *("Expr", "coalesce", "col", "concat_str", "len", "lit", "max_horizontal", "min_horizontal", "struct", "when"),
 }
 RUNNING = {
-    *("Batches", "BlockingBatches", "Bottleneck", "Engine", "EngineStats", "OperatorReport", "Pipeline", "Report"),
+    *(
+        "Batches",
+        "BlockingBatches",
+        "Bottleneck",
+        "Engine",
+        "EngineStats",
+        "EventTap",
+        "dashboard_app",
+        "OperatorReport",
+        "Pipeline",
+        "Report",
+    ),
     *("Storage", "WorkerStats"),
     *("OpenTelemetry", "Totals", "prometheus_text"),
 }

@@ -331,9 +331,12 @@ class Pipeline:
 
     # Look
 
-    def explain(self, **settings: Unpack[Settings]) -> str:
-        """What was declared and what will run, side by side, and how the memory is divided."""
-        return explain(self.node, running.limits_of_settings(settings))
+    def explain(self, *, analyze: Report | None = None, **settings: Unpack[Settings]) -> str:
+        """What was declared and what will run, side by side, and how the memory is divided.
+
+        With `analyze`, the report of a run of it, what happened stands beside both.
+        """
+        return explain(self.node, running.limits_of_settings(settings), analyze)
 
     def show(self, rows: int = 10) -> None:
         """Print the first `rows` rows."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -41,6 +41,7 @@ from brim.pipeline.oversize import Oversize
 from brim.pipeline.progress import Progress, Wanted, show_progress
 from brim.pipeline.relief import Relief
 from brim.pipeline.report import Report
+from brim.pipeline.run import first_leaf
 from brim.pipeline.run_options import RunOptions
 from brim.pipeline.shared import NO_OPTIONS, Shared
 from brim.pipeline.tree_looks import TreeLooks
@@ -50,6 +51,8 @@ from brim.sizes import parse_size
 
 if TYPE_CHECKING:
     from brim.pipeline.builder import Pipeline
+    from brim.pipeline.dashboard.event_tap import EventTap
+    from brim.pipeline.metrics.open_telemetry import OpenTelemetry
 
 
 STORE_SHARE = 10  # what connections to object stores hold beyond what is lent, of the memory; the pad pays for it
@@ -106,6 +109,9 @@ class Engine:
         progress: show a live picture of runs: on a terminal when True, never when False, in a notebook only when None.
             The blocking twins draw on a terminal unless told not to.
         on_event: called with every event as a dictionary, beside the log.
+        dashboard: serve a live page on this address of the machine itself, ``"127.0.0.1:8787"``; port 0 takes a free
+            one, which `dashboard_url` tells. For others, with a token, mount a `dashboard_app`.
+        telemetry: an `OpenTelemetry` that is told the engine's numbers and runs.
     """
 
     def __init__(
@@ -125,6 +131,8 @@ class Engine:
         storage: StorageLike = None,
         progress: Wanted = None,
         on_event: Callable[[dict[str, Any]], None] | None = None,
+        dashboard: str | None = None,
+        telemetry: OpenTelemetry | None = None,
     ) -> None:
         self.limits = limits_of(
             memory=memory,
@@ -142,6 +150,10 @@ class Engine:
         self._storage = storage_rules(storage)
         self._progress = progress
         self._on_event = on_event
+        self._dashboard = dashboard
+        self._telemetry = telemetry
+        self._tap: EventTap | None = None
+        self.dashboard_url: str | None = None
         self._jobs: dict[Job, None] = {}
         self._shared: Shared | None = None
         self._truth: Truth
@@ -176,8 +188,11 @@ class Engine:
         except BaseException:
             await self.aclose()
             raise
-        if self._shared is None:
-            await self._root  # it failed to open: raises why
+        if self._tasks is None:
+            try:
+                await self._root  # it failed to open: raises why
+            except BaseExceptionGroup as group:
+                raise first_leaf(group) from None
 
     async def aclose(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - how long others have
         """End every run and give everything back. Waits until it is done; closing twice is harmless.
@@ -214,14 +229,31 @@ class Engine:
                 self._truth = self._open_truth(shared, looks, start)
                 shared.pools.on_ready, shared.pools.free_bytes = looks.join, self._truth.free_bytes
                 tasks.start_soon(self._truth.watch)
-                opened.set()
-                await self._closing.wait()
+                async with self._seen():
+                    opened.set()
+                    await self._closing.wait()
                 looks.soon()  # a thread is waited for
                 tasks.cancel_scope.cancel()
         finally:
             looks.close()
             self._tasks = None
             opened.set()
+
+    @asynccontextmanager
+    async def _seen(self) -> AsyncIterator[None]:
+        """While the block runs, whoever asked for it sees the engine: on a page, by telemetry."""
+        async with AsyncExitStack() as stack:
+            if self._telemetry is not None:
+                self._telemetry.opened(self.stats)
+                stack.callback(self._telemetry.closed)
+            if self._dashboard is not None:
+                from brim.pipeline.dashboard.event_tap import EventTap  # noqa: PLC0415 - a web server is not for all
+                from brim.pipeline.dashboard.open_dashboard import open_dashboard  # noqa: PLC0415
+
+                self._tap = EventTap()
+                page = open_dashboard(self, self._dashboard, tap=self._tap)
+                self.dashboard_url = await stack.enter_async_context(page)
+            yield
 
     @asynccontextmanager
     async def _open_world(self) -> AsyncIterator[Shared]:
@@ -309,8 +341,11 @@ class Engine:
     def _emit(self, event: str, fields: dict[str, Any]) -> None:
         try:
             self._logger.info(event, **fields)
-            if self._on_event is not None:
-                self._on_event({"event": event, **fields})
+            if self._tap is not None:
+                self._tap.tell(event, fields)
+            for listener in (self._on_event, None if self._telemetry is None else self._telemetry.on_event):
+                if listener is not None:
+                    listener({"event": event, **fields})
         except Exception:  # who listens never fails a run, nor keeps it from ending
             logging.getLogger("brim").exception("the event %s could not be told", event)
 

@@ -104,7 +104,7 @@ class Run:
                 pass  # downstream has enough: an ordinary end
             outbox.close_writer()
         except BaseException as error:
-            cause = _first_leaf(error)
+            cause = first_leaf(error)
             if not isinstance(cause, Exception | SystemExit) and not is_its_own(cause):
                 raise  # a cancellation, or Ctrl-C: not the stage's
             raise StageFailed(stage.name, stage.id, f"{type(cause).__name__}: {cause}") from cause
@@ -144,7 +144,8 @@ class Run:
         return "\n".join([*lines, f"{CONSUMER}: {self.consumer.clock.state}"])
 
 
-def _first_leaf(error: BaseException) -> BaseException:
+def first_leaf(error: BaseException) -> BaseException:
+    """The first error of a group of groups."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

@@ -24,9 +24,10 @@ from brim.pipeline.run_options import RunOptions
 
 if TYPE_CHECKING:
     from brim.pipeline.builder import Pipeline
+    from brim.pipeline.metrics.open_telemetry import OpenTelemetry
 
 
-_NO_LIMITS = ("spill_dir", "storage", "progress", "on_event", "weight", "max_memory")
+_NO_LIMITS = ("spill_dir", "storage", "progress", "on_event", "dashboard", "telemetry", "weight", "max_memory")
 
 
 class OfRun(TypedDict, total=False):
@@ -54,6 +55,8 @@ class Settings(OfRun, total=False):
     storage: StorageLike
     progress: Wanted
     on_event: Callable[[dict[str, Any]], None] | None
+    dashboard: str | None
+    telemetry: OpenTelemetry | None
 
 
 def limits_of_settings(settings: Settings) -> Limits:
