@@ -140,6 +140,17 @@ async def test_a_store_without_the_object(heard):
     assert heard.leaks() == []
 
 
+@pytest.mark.parametrize("what", ["there", "refused", "nobody"])
+async def test_an_endpoint_with_a_password(heard, what):
+    async with small_s3(refuse=403 if what == "refused" else None) as store:
+        place = "127.0.0.1:1" if what == "nobody" else f"127.0.0.1:{store.port}"
+        storage = {**store.storage, "endpoint": secret_url(f"http://{place}").partition("?")[0]}
+        with anyio.fail_after(60):
+            await heard.run(download("s3://data/none"), storage=storage)
+            await heard.run(rows().write_parquet("s3://data/out"), storage=storage)
+    assert heard.leaks() == []
+
+
 # Declarations
 
 
@@ -291,6 +302,41 @@ async def test_a_worker_that_is_killed_with_the_row_in_hand(heard):
     assert heard.error is not None
     assert "worker.restart" in {event["event"] for event in heard.events}
     assert heard.leaks() == []
+
+
+async def test_a_function_that_takes_too_long(heard):
+    @brim.row_udf(returns=pa.string(), on_error="null", timeout_s=0.05, retries=1)
+    async def late(text):
+        await anyio.sleep(5)
+        return text
+
+    await heard.run(rows(1).with_columns(x=late(col("secret"))))
+    assert "UdfTimeout: took longer" in str(heard.report.errors)
+    assert heard.leaks() == []
+
+
+async def test_rows_that_are_kept_as_dead_letters_are_there_and_nowhere_else(heard, tmp_path):
+    @brim.row_udf(returns=pa.string(), on_error="drop", dead_letter=str(tmp_path / "letters"), backend="thread")
+    def failing(text):
+        raise ValueError(f"bad row {text}")
+
+    await heard.run(rows().with_columns(x=failing(col("secret"))))
+    kept = pq.read_table(tmp_path / "letters").to_pylist()
+    assert all(letter["secret"] in letter["error"] for letter in kept)
+    assert len(kept) == 3
+    assert heard.leaks() == []
+
+
+async def test_what_a_function_prints_is_passed_on_and_nothing_else_is(heard):
+    """The rule's other half: who prints a row has said it himself."""
+
+    @brim.udf(returns=pa.string())
+    def loud(texts):
+        print(CONFIGURATION)  # noqa: T201 - on purpose
+        return texts
+
+    await heard.run(rows().with_columns(x=loud(col("secret"))))
+    assert {event["event"] for event in heard.events if found_in(repr(event))} == {"worker.output"}
 
 
 async def test_an_iterable_that_raises(heard):
