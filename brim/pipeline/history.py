@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from operator import itemgetter
 from typing import Any
 
 from brim.events import Waits
@@ -22,6 +23,8 @@ MOST = 240
 
 TIMES = (BUSY, Waits.INPUT, Waits.ROOM, Waits.MEMORY, Waits.OUTSIDE)
 """The order of the seconds in `Sample.times`."""
+
+_READ = itemgetter(*TIMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,10 @@ class Sample:
         return self.floors + self.ahead + self.work + self.state + self.oversize
 
     def to_dict(self) -> dict[str, Any]:
-        """The sample as plain values, ready for JSON."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """The sample as plain values, ready for JSON; times to a tenth of a millisecond."""
+        times = tuple(tuple(round(seconds, 4) for seconds in stage) for stage in self.times)
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        return plain | {"seconds": round(self.seconds, 4), "times": times}
 
 
 @dataclass(eq=False, slots=True)
@@ -129,7 +134,7 @@ def look(run: Run, chains: Mapping[int, Chain], growth: int | None) -> Sample:
     queues = [queue.statistics() for queue in run.queues]
     began, now = clock.started, clock.now() if clock.ended is None else clock.ended
     return Sample(
-        seconds=0.0 if began is None else round(now - began, 4),
+        seconds=0.0 if began is None else now - began,
         growth=growth,
         limit=ledger.limit - ledger.cut,
         floors=ledger.floors,
@@ -140,15 +145,10 @@ def look(run: Run, chains: Mapping[int, Chain], growth: int | None) -> Sample:
         rows=tuple(queue.rows for queue in queues),
         queue_bytes=tuple(queue.held_bytes for queue in queues),
         queue_batches=tuple(queue.held_batches for queue in queues),
-        times=tuple(_times(state.clock) for state in run.states),
+        times=tuple(_READ(state.clock.read()) for state in run.states),
         doing=tuple(_doing(state.clock) for state in run.states),
         root=tuple(chains[i].root if i in chains else None for i in range(len(run.states))),
     )
-
-
-def _times(clock: StageClock) -> tuple[float, ...]:
-    seconds = clock.read()
-    return tuple(round(seconds[state], 4) for state in TIMES)
 
 
 def _doing(clock: StageClock) -> str:

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 import simulation as sim
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_loop import run_virtual
 
@@ -22,11 +22,15 @@ from brim.pipeline.observer import Observer
 MEMORY = ("floors", "ahead", "work", "state", "oversize")
 
 
-@st.composite
-def looks(draw, most=400):
+DRAWN = given(
+    seed=st.integers(0, 1 << 32), stages=st.integers(1, 3), count=st.integers(1, 250), half=st.integers(1, 20)
+)
+UNTIMED = settings(deadline=None)
+
+
+def looks(seed, stages, count):
     """Samples of one run: counts and seconds grow, the rest is anything."""
-    stages, count = draw(st.integers(1, 3)), draw(st.integers(1, most))
-    random = Random(draw(st.integers(0, 1 << 32)))
+    random = Random(seed)
     seconds = list(accumulate(random.uniform(0.001, 0.2) for _ in range(count)))
     rows = [list(accumulate(random.randrange(9) for _ in range(count))) for _ in range(stages)]
     return [
@@ -53,15 +57,19 @@ def recorded(samples, most):
     return history.samples
 
 
-@given(looks(), st.integers(1, 20).map(lambda half: 2 * half))
-def test_there_are_never_too_many_and_never_too_few(samples, most):
+@UNTIMED
+@DRAWN
+def test_there_are_never_too_many_and_never_too_few(seed, stages, count, half):
+    samples, most = looks(seed, stages, count), 2 * half
     kept = recorded(samples, most)
     assert len(kept) <= most
     assert len(kept) >= min(len(samples), most // 2)
 
 
-@given(looks(), st.integers(1, 20).map(lambda half: 2 * half))
-def test_totals_are_those_of_the_moment_and_no_peak_is_lost(samples, most):
+@UNTIMED
+@DRAWN
+def test_totals_are_those_of_the_moment_and_no_peak_is_lost(seed, stages, count, half):
+    samples, most = looks(seed, stages, count), 2 * half
     kept = recorded(samples, most)
     at = {sample.seconds: sample for sample in samples}
     assert kept[-1].seconds == samples[-1].seconds
@@ -76,8 +84,10 @@ def test_totals_are_those_of_the_moment_and_no_peak_is_lost(samples, most):
     )
 
 
-@given(looks(), st.integers(1, 20).map(lambda half: 2 * half))
-def test_each_sample_is_all_looks_since_the_one_before(samples, most):
+@UNTIMED
+@DRAWN
+def test_each_sample_is_all_looks_since_the_one_before(seed, stages, count, half):
+    samples, most = looks(seed, stages, count), 2 * half
     kept, rest = recorded(samples, most), list(samples)
     sizes = set()
     for sample in kept:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brim.events import Resource
@@ -38,6 +38,7 @@ def test_where_nobody_waited_there_is_neither():
     assert causes.longest() is None
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(0, 5), min_size=1))
 def test_every_waiting_stage_of_a_row_is_on_exactly_one_whole_chain(waiting):
     """In a row of stages each waits for the next; runs of waiting stages are the chains."""

@@ -61,7 +61,7 @@ def read(report):
     return Reader(page(report))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(made_reports.reports())
 def test_any_report_makes_a_page_in_which_nothing_foreign_runs_or_loads(report):
     reader = read(report)
@@ -82,7 +82,7 @@ def test_any_report_makes_a_page_in_which_nothing_foreign_runs_or_loads(report):
         assert operator.id in shown or operator.id.replace("\r", "\n") in shown
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(made_reports.reports())
 def test_any_page_can_be_saved(report):
     assert page(report).encode("utf-8", "backslashreplace")

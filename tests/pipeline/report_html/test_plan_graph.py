@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import made_reports
-from hypothesis import given
+from hypothesis import given, settings
 
 from brim.pipeline.report_html.plan_graph import BOX, COLUMNS, HIGH, layout
 
@@ -14,6 +14,7 @@ def _row(inputs, count):
     return [() if not i else (i - 1,) for i in range(count)] if inputs is None else inputs
 
 
+@settings(deadline=None)
 @given(made_reports.trees())
 def test_boxes_do_not_overlap_and_stand_in_the_order_of_the_plan(inputs):
     places = layout(inputs)

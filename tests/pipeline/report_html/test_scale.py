@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brim.pipeline.report_html.scale import Scale, band, size_ticks, stairs, ticks
@@ -13,6 +13,7 @@ from brim.pipeline.report_html.scale import Scale, band, size_ticks, stairs, tic
 VALUES = st.floats(1e-3, 1e15)
 
 
+@settings(deadline=None)
 @given(VALUES, st.integers(2, 10))
 def test_ticks_are_few_rise_from_zero_and_stay_below_the_most(most, count):
     for made in (ticks(most, count), size_ticks(most, count)):
@@ -23,11 +24,13 @@ def test_ticks_are_few_rise_from_zero_and_stay_below_the_most(most, count):
     assert len(ticks(most, count)) > count // 3
 
 
+@settings(deadline=None)
 @given(VALUES, st.floats(-10, 1e16))
 def test_no_value_leaves_the_plot(most, value):
     assert 10 <= Scale(most, 10, 90)(value) <= 90
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30))
 def test_stairs_stand_at_each_height_between_its_edges(heights):
     edges = list(range(len(heights) + 1))
