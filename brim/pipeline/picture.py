@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from brim.events import Waits
+from brim.events import Resource, Waits
 from brim.pipeline.picture_moment import ENDED, Moment, bytes_of, rows_of
 from brim.pipeline.picture_sums import WIDE, sum_lines
 from brim.pipeline.picture_words import UNICODE, Glyphs, fit, number, resource_word
@@ -135,7 +135,8 @@ def _words(state: str, share: str, stage: StageSnapshot, before: StageSnapshot, 
         case "busy":
             return f"busy{share}"
         case "outside":
-            return f"{resource_word(stage.resource or before.resource or '')}{share}"
+            resource = stage.resource or before.resource or ""
+            return "waits for a core" if resource == Resource.CPU else f"{resource_word(resource)}{share}"
         case "memory":
             return "waits for memory"
         case _:

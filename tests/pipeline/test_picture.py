@@ -47,6 +47,11 @@ def test_what_a_stage_does_is_what_it_spent_the_last_seconds_on():
     ]  # fmt: skip
 
 
+def test_waiting_for_a_place_to_compute_is_not_called_busy():
+    now = run(stage(times=(0, 0, 0, 0, 2), resource="cpu"), seconds=12.0)
+    assert drawn(now, run(stage()))[1].endswith("waits for a core")
+
+
 def test_waiting_for_the_consumer_and_for_memory_is_said():
     before = run(stage(), stage("sort-2", inputs=(0,)))
     now = run(stage(times=(0, 0, 0, 2, 0)), stage("sort-2", inputs=(0,), times=(0, 0, 2, 0, 0)), seconds=12.0)
