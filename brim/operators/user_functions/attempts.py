@@ -29,5 +29,5 @@ async def wait_to_try_again(function: UserFunction, attempt: int, reason: str, s
     """Tell of it, and wait."""
     wait_s = wait_before(attempt, stage.random)
     stage.tell(Retried(function.name, attempt, wait_s, reason))
-    with stage.waiting(Resource.WORKERS):
+    with stage.waiting(Resource.THROTTLED):  # by itself: neither workers nor cores would help
         await stage.clock.sleep(wait_s)

@@ -198,7 +198,7 @@ class Judge:
         """Wait until one more call may begin, or `rows` more of a row function."""
         if self.bucket is not None:
             calls = rows if self.function.kind == "row" else 1
-            with self.stage.waiting(Resource.WORKERS):
+            with self.stage.waiting(Resource.RATE_LIMIT):
                 await self.stage.clock.sleep(self.bucket.take(self.stage.clock.now(), calls))
 
     def _placed(self, error: UdfError | WorkerDied, first_row: int, rows: int) -> UdfError | WorkerDied:

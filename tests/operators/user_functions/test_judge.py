@@ -292,4 +292,4 @@ def test_the_rate_counts_rows_of_a_row_function_and_calls_of_others(kind, second
 
     took, waits = run_virtual(main)
     assert took == pytest.approx(seconds), "the third begins once those before it have had their time"
-    assert waits == ["workers"] * 3, "it is seen to wait"
+    assert waits == ["rate_limit"] * 3, "it is seen to wait"
