@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -17,6 +17,9 @@ from brim.pipeline.dashboard.run_book import RunBook, RunPage
 from brim.pipeline.engine_stats import EngineStats
 from brim.pipeline.report import Bottleneck
 from brim.pipeline.snapshot import RunSnapshot, StageSnapshot
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 FINISHED = 20
 
@@ -41,7 +44,7 @@ def moment(at: float, stats: EngineStats, runs: Sequence[SeenRun], book: RunBook
         "peak_growth": stats.peak_growth,
         "gpus": stats.gpus,
         "gpus_used": stats.gpus_used,
-        "owners": asdict(owners(stats)),
+        "owners": _values(owners(stats)),
         "runs": [_run(run) for run in runs],
         "workers": [_worker(worker, book.restarts) for worker in stats.workers],
         "finished": [_finished(page) for page in list(book.finished)[: -FINISHED - 1 : -1]],
@@ -69,14 +72,14 @@ def _run(run: SeenRun) -> dict[str, Any]:
         "weight": run.now.weight,
         "held_bytes": run.now.held_bytes,
         "queue_limit": run.now.queue_limit,
-        "bottleneck": None if run.bottleneck is None else asdict(run.bottleneck),
+        "bottleneck": None if run.bottleneck is None else _values(run.bottleneck),
         "stages": [_stage(stage, counts.get(stage.id, Counter())) for stage in run.now.stages],
     }
 
 
 def _stage(stage: StageSnapshot, counts: Counter[str]) -> dict[str, Any]:
     return {
-        **asdict(stage),
+        **_values(stage),
         "retries": counts["retries"],
         "failed_rows": counts["failed_rows"],
         "spilled_bytes": counts["spilled_bytes"],
@@ -85,7 +88,7 @@ def _stage(stage: StageSnapshot, counts: Counter[str]) -> dict[str, Any]:
 
 
 def _worker(worker: WorkerStats, restarts: Counter[str]) -> dict[str, Any]:
-    return {**asdict(worker), "restarts": restarts[worker.function]}
+    return {**_values(worker), "restarts": restarts[worker.function]}
 
 
 def _finished(page: RunPage) -> dict[str, Any]:
@@ -100,3 +103,8 @@ def _finished(page: RunPage) -> dict[str, Any]:
         "failed_rows": page.total("failed_rows"),
         "spilled_bytes": page.total("spilled_bytes"),
     }
+
+
+def _values(record: DataclassInstance) -> dict[str, Any]:
+    """The fields of `record`, as they are: `asdict` copies each, and takes ten times as long."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}

@@ -18,8 +18,9 @@ class Owners:
     """Bytes of the ledger by owner: they add up to what it has given out.
 
     Attributes:
-        workers: reserved for worker processes with what they have built: what no run holds.
-        operators: what runs have reserved and on loan, but for their queues.
+        workers: reserved for worker processes with what they have built: what no run holds, where there are any.
+        operators: what runs have reserved and on loan, but for their queues; of a run that has ended, too, until its
+            last batches are taken.
         queues: batches on their way.
     """
 
@@ -32,4 +33,5 @@ def owners(stats: EngineStats) -> Owners:
     """Who holds what the ledger of `stats` has given out."""
     runs = min(stats.ledger_used, sum(run.held_bytes for run in stats.runs))
     queues = min(runs, sum(stage.queue_bytes for run in stats.runs for stage in run.stages))
-    return Owners(stats.ledger_used - runs, runs - queues, queues)
+    workers = stats.ledger_used - runs if stats.workers else 0
+    return Owners(workers, stats.ledger_used - workers - queues, queues)

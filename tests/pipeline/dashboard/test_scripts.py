@@ -48,8 +48,8 @@ def test_numbers_are_written_for_people(evaluate):
     assert evaluate("format.js", "it.duration(0.42)", "it.duration(59)", "it.duration(75)", "it.duration(4000)") == [
         "0.4 s", "59 s", "1 min 15 s", "1 h 06 min",
     ]  # fmt: skip
-    assert evaluate("format.js", "it.ago(1)", "it.ago(5)", "it.ago(90)", "it.percent(1.2)", 'it.runName("run-7f3-12")') == [
-        "now", "5 s ago", "1 min 30 s ago", "100%", "run 12",
+    assert evaluate("format.js", "it.ago(1)", "it.ago(5)", "it.ago(90)", "it.percent(1.2)", "it.percent(0 / 0)", 'it.runName("run-7f3-12")') == [
+        "now", "5 s ago", "1 min 30 s ago", "100%", "0%", "run 12",
     ]  # fmt: skip
 
 
@@ -92,6 +92,18 @@ def test_progress_is_that_of_the_larger_branch_of_a_join(evaluate):
     ]
     (found,) = evaluate("rates.js", "it.progress(given, it.paces([given]))", given=_run(*stages))
     assert (found["done"], found["expected"]) == (10, 1000)
+
+
+@pytest.mark.parametrize("sent", [10, 1001])
+def test_progress_is_unknown_where_a_branch_of_a_join_is(evaluate, sent):
+    """Nobody knows how many rows come, or more have come than was said."""
+    stages = [
+        _stage("big-1", rows=sent, rows_expected=1000 if sent > 1000 else None),
+        _stage("small-2", rows=50, rows_expected=50),
+        _stage("join-3", rows=7, inputs=(0, 1)),
+    ]
+    (found,) = evaluate("rates.js", "it.progress(given, it.paces([given]))", given=_run(*stages))
+    assert (found["done"], found["expected"]) == (7, None)
 
 
 def test_a_sink_counts_what_it_has_taken(evaluate):

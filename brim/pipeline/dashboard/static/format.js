@@ -16,7 +16,7 @@ export function count(value) {
 
 /** A count in five characters or so, for where there is little room. */
 export function short(value) {
-  return value >= 1e5 && value < 1e6 ? `${Math.round(value / 1e3)} k` : count(value);
+  return value >= 99_500 && value < 999_500 ? `${Math.round(value / 1e3)} k` : count(value);
 }
 
 export function duration(seconds) {
@@ -32,7 +32,7 @@ export function ago(seconds) {
 }
 
 export function percent(share) {
-  return `${Math.round(100 * Math.min(1, Math.max(0, share)))}%`;
+  return `${Math.round(100 * Math.min(1, Math.max(0, share || 0)))}%`;
 }
 
 export function clock(at) {

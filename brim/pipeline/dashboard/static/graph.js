@@ -46,35 +46,37 @@ function makeBox({ stage }) {
   }
   const head = box.appendChild(el("div", "head"));
   const detail = box.appendChild(el("div", "detail"));
+  const note = box.appendChild(el("div", "note"));
   const numbers = box.appendChild(el("div", "numbers"));
+  const state = box.appendChild(el("div", "state"));
   const split = box.appendChild(el("div", "split"));
   box.parts = {
-    name: head.appendChild(el("strong")), state: box.appendChild(el("div", "state")), detail,
+    name: head.appendChild(el("strong")), state, note, detail,
     rows: numbers.appendChild(el("span", "rows")), rate: numbers.appendChild(el("span", "rate")),
     shares: STATES.map((state) => split.appendChild(el("i", state))),
   };
-  box.append(split);
   return box;
 }
 
 function updateBox(box, stage, pace, isRoot) {
-  const { name, state, detail, rows: total, rate, shares } = box.parts;
+  const { name, state, note, detail, rows: total, rate, shares } = box.parts;
   dress(box, `box ${mainState(stage, pace.shares)[0]}${isRoot ? " root" : ""}`);
   say(name, stage.name);
   say(state, doing(stage, pace.shares, pace.outside));
+  say(note, notes(stage).join(", "));
   say(detail, stage.detail);
-  box.title = `${stage.id}\n${stage.detail}\n${notes(stage).join(", ")}`;
+  box.title = `${stage.id}\n${stage.detail}\n${[...notes(stage), `${bytes(stage.bytes_out)} out`].join(", ")}`;
   say(total, `${short(rows(stage))} rows`);
   say(rate, stage.state === "ended" ? "" : `${short(pace.rows)}/s`);
   shares.forEach((part, i) => { part.style.flexGrow = pace.shares[i].toFixed(3); });
 }
 
+/** What went wrong or to disk, the worst first. */
 function notes(stage) {
   return [
-    `${bytes(stage.bytes_out)} out`,
-    ...(stage.retries ? [`${count(stage.retries)} retries`] : []),
-    ...(stage.failed_rows ? [`${count(stage.failed_rows)} rows failed`] : []),
+    ...(stage.failed_rows ? [`${count(stage.failed_rows)} failed`] : []),
     ...(stage.spilled_bytes ? [`${bytes(stage.spilled_bytes)} spilled`] : []),
+    ...(stage.retries ? [`${count(stage.retries)} retries`] : []),
   ];
 }
 

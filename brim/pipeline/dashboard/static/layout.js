@@ -3,8 +3,10 @@
 // A plan is a tree that ends in its last stage. Boxes stand in columns by their distance from the end, branches in
 // lanes; where the columns do not fit beside one another, the same picture is turned: rows from top to bottom.
 
-const WIDE = { box: 148, most: 250, height: 132, gap: 62, lane: 18, end: 84 };
-const TALL = { least: 130, most: 520, height: 104, gap: 40, lane: 10, end: 34 };
+const WIDE = { box: 148, most: 250, height: 142, gap: 62, lane: 18, end: 84 };
+const TALL = { least: 130, most: 520, height: 124, gap: 40, lane: 10, end: 34 };
+
+const STRAIGHT = 16; // of a pipe that bends, at the reader's end
 
 /** `stages` have `inputs`, places of others before them. A last one with `end` is drawn smaller. */
 export function layout(stages, width) {
@@ -26,8 +28,8 @@ function wide(stages, columns, lanes, across, box) {
   }));
   const pipes = pipesOf(stages, boxes, (from, to) => {
     const a = { x: from.x + from.width, y: from.y + from.height / 2 }, b = { x: to.x, y: to.y + to.height / 2 };
-    const middle = (a.x + b.x) / 2;
-    return { path: `M${r(b.x)} ${r(b.y)}C${r(middle)} ${r(b.y)} ${r(middle)} ${r(a.y)} ${r(a.x)} ${r(a.y)}`, x: middle, y: (a.y + b.y) / 2 };
+    const middle = (a.x + b.x) / 2, end = a.y === b.y ? b.x : b.x - STRAIGHT;
+    return { path: `M${r(b.x)} ${r(b.y)}H${r(end)}C${r(middle)} ${r(b.y)} ${r(middle)} ${r(a.y)} ${r(a.x)} ${r(a.y)}`, x: middle, y: (a.y + b.y) / 2 };
   });
   return { turned: false, width: right(boxes), height: across * WIDE.height + (across - 1) * WIDE.lane, boxes, pipes };
 }
@@ -39,8 +41,8 @@ function tall(stages, columns, lanes, depth, across, width) {
   }));
   const pipes = pipesOf(stages, boxes, (from, to) => {
     const a = { x: from.x + from.width / 2, y: from.y + from.height }, b = { x: to.x + to.width / 2, y: to.y };
-    const middle = (a.y + b.y) / 2;
-    return { path: `M${r(b.x)} ${r(b.y)}C${r(b.x)} ${r(middle)} ${r(a.x)} ${r(middle)} ${r(a.x)} ${r(a.y)}`, x: (a.x + b.x) / 2, y: middle };
+    const middle = (a.y + b.y) / 2, end = a.x === b.x ? b.y : b.y - STRAIGHT / 2;
+    return { path: `M${r(b.x)} ${r(b.y)}V${r(end)}C${r(b.x)} ${r(middle)} ${r(a.x)} ${r(middle)} ${r(a.x)} ${r(a.y)}`, x: (a.x + b.x) / 2, y: middle };
   });
   return { turned: true, width: right(boxes), height: Math.max(...boxes.map((box) => box.y + box.height)), boxes, pipes };
 }

@@ -1,7 +1,7 @@
 // Tiles, memory by owner, downloads, workers and finished runs.
 
 import { byId, dress, el, keyed, say, table } from "./dom.js";
-import { ago, bytes, count, duration, percent, runName } from "./format.js";
+import { ago, bytes, count, duration, percent, runName, short } from "./format.js";
 import { resource } from "./words.js";
 
 const WARM = 0.85, HOT = 0.95, PARTS = 4;
@@ -14,8 +14,8 @@ export function drawTiles(moment, shown) {
   const tiles = [
     { name: "Process tree", value: bytes(moment.growth), note: `of ${bytes(moment.memory)}, at most ${bytes(moment.peak_growth)} so far`, share, mood: share < WARM ? "good" : share < HOT ? "warn" : "bad" },
     { name: "Ledger", value: bytes(moment.ledger_used), note: `of ${bytes(moment.ledger_limit)} is reserved or lent`, share: moment.ledger_used / moment.ledger_limit, mood: "calm" },
-    { name: "Out of the end", value: `${count(rate)}/s`, note: `rows of ${live.length === 1 ? "one run" : `${live.length} runs`}`, mood: "" },
-    { name: "Bottleneck", value: worst ? worst.operator : "none", note: worst ? `${resource(worst.resource)}: ${percent(worst.share)} of the waiting lately` : "nobody waits", mood: worst ? "root" : "" },
+    { name: "Out of the end", value: `${short(rate)}/s`, note: `rows of ${live.length === 1 ? "one run" : `${live.length} runs`}`, mood: "" },
+    { name: "Bottleneck", value: worst ? worst.operator : "none", note: worst ? `${resource(worst.resource)}: ${percent(worst.share)} of the waiting lately` : "nobody waits", mood: worst ? "root" : "", hint: worst ? [worst.operator, worst.relief].filter(Boolean).join(": ") : "" },
     ...(moment.gpus ? [{ name: "Devices", value: `${moment.gpus_used.toFixed(1)} of ${moment.gpus}`, note: "held by workers", share: moment.gpus_used / moment.gpus, mood: "calm" }] : []),
   ];
   keyed(byId("tiles"), tiles, (tile) => tile.name, makeTile, updateTile);
@@ -34,7 +34,7 @@ function makeTile(tile) {
 function updateTile(node, tile) {
   dress(node, `tile ${tile.mood}`);
   say(node.value, tile.value);
-  node.value.title = tile.value;
+  node.title = tile.hint ?? "";
   say(node.note, tile.note);
   node.meter.hidden = tile.share === undefined;
   node.meter.firstChild.style.width = percent(tile.share ?? 0);

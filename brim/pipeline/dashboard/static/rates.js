@@ -45,9 +45,10 @@ export function progress(run, all) {
   return { done: stage.rows_out, expected: stage.rows_expected, rate: stage.writes ? all[last].rows : all[place].rows };
 }
 
-/** The stage furthest downstream that knows how many rows there will be; of two branches, the one with more. */
+/** The stage furthest downstream that knows how many rows there will be; of two branches, the one with more. Null where nobody knows. */
 function furthest(stages, place) {
-  if (stages[place].rows_expected !== null) return place;
-  const found = stages[place].inputs.map((input) => furthest(stages, input)).filter((input) => input !== null);
-  return found.length ? found.reduce((a, b) => (stages[b].rows_expected > stages[a].rows_expected ? b : a)) : null;
+  const { rows_expected: expected, rows_out: sent } = stages[place];
+  if (expected !== null) return sent <= expected ? place : null;
+  const found = stages[place].inputs.map((input) => furthest(stages, input));
+  return found.length && !found.includes(null) ? found.reduce((a, b) => (stages[b].rows_expected > stages[a].rows_expected ? b : a)) : null;
 }

@@ -1,7 +1,7 @@
 // The runs: a card each. One that has just ended stays for some seconds, unless it was over at once.
 
 import { byId, dress, el, keyed, say } from "./dom.js";
-import { bytes, count, duration, percent, runName } from "./format.js";
+import { count, duration, percent, runName, short } from "./format.js";
 import { drawGraph } from "./graph.js";
 import { paces, progress, remember } from "./rates.js";
 import { resource } from "./words.js";
@@ -62,6 +62,7 @@ function updateCard(card, item) {
   say(parts.rows, counted(far, outcome));
   dress(parts.verdict, `verdict ${verdictClass(outcome)}`);
   say(parts.verdict, verdict(run, outcome));
+  parts.verdict.title = outcome === null ? (run.bottleneck?.relief ?? "") : "";
   parts.bar.hidden = far.expected === null;
   parts.done.style.width = percent(far.expected ? far.done / far.expected : 0);
   if (card.open) drawGraph(parts.graph, run, item.paces, outcome === null ? run.bottleneck?.operator : null);
@@ -70,7 +71,7 @@ function updateCard(card, item) {
 export function counted({ done, expected, rate }, outcome) {
   const of = expected === null ? "" : ` of ${count(expected)}`;
   const left = outcome === null && expected !== null && rate > 0 && done < expected ? `, about ${duration((expected - done) / rate)} left` : "";
-  return `${count(done)}${of} rows${outcome === null ? `, ${count(rate)}/s` : ""}${left}`;
+  return `${count(done)}${of} rows${outcome === null ? `, ${short(rate)}/s` : ""}${left}`;
 }
 
 function verdictClass(outcome) {
