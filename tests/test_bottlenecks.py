@@ -15,6 +15,7 @@ from typing import Any
 import anyio
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from servers.faulty_http import faulty_server
@@ -177,6 +178,17 @@ async def test_a_slow_sink():
         seen = await watched(written, memory="96MiB")
         assert len(store.objects) == 60  # a request each
     seen.names("write_arrow-2", "network")
+
+
+@pytest.mark.anyio
+async def test_a_slow_store_that_is_read():
+    made = io.BytesIO()
+    pq.write_table(pa.table({"x": np.random.default_rng(1).random(400_000)}), made, row_group_size=20_000)
+    async with small_s3(late_s=0.05, objects={"a.parquet": made.getvalue()}) as store:
+        read = brim.read_parquet("s3://data/a.parquet", schema=pa.schema({"x": pa.float64()}))
+        seen = await watched(read.select(y=col("x") * 2), memory="96MiB", storage=store.storage)
+    assert seen.report.rows == 400_000
+    seen.names("read_parquet-1", "network", pressure=False)
 
 
 @pytest.mark.anyio

@@ -1,4 +1,4 @@
-"""A small S3 on the loop of the test, as far as a writer needs it: it can be slow, and it can refuse.
+"""A small S3 on the loop of the test, as far as readers and writers need it: it can be slow, and it can refuse.
 
 async with small_s3(late_s=0.05) as store:
     brim.range(9).write_parquet("s3://data/out", storage=store.storage)
@@ -7,6 +7,7 @@ async with small_s3(late_s=0.05) as store:
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ EMPTY = "<ListBucketResult><Name>data</Name><KeyCount>0</KeyCount><IsTruncated>f
 
 @dataclass
 class SmallS3:
-    """Each object, or part of one, is taken after `late_s`; where `refuse` is set, with that status."""
+    """Each object, or part of one, is taken or given after `late_s`; where `refuse` is set, none is taken."""
 
     late_s: float = 0.0
     refuse: int | None = None
@@ -46,7 +47,20 @@ class SmallS3:
             return _xml("<CompleteMultipartUploadResult><ETag>1</ETag></CompleteMultipartUploadResult>")
         if request.method == "GET" and "list-type" in query:
             return _xml(EMPTY)
+        if request.method in ("GET", "HEAD") and key in self.objects:
+            await asyncio.sleep(self.late_s)
+            return self._part(request, self.objects[key])
         return web.Response(status=204 if request.method == "DELETE" else 404)
+
+    @staticmethod
+    def _part(request: web.Request, data: bytes) -> web.Response:
+        headers = {"ETag": '"1"', "Last-Modified": "Mon, 01 Jan 2024 00:00:00 GMT", "Accept-Ranges": "bytes"}
+        found = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
+        if found is None:
+            return web.Response(body=data, headers=headers)
+        start, stop = int(found[1]), min(len(data), int(found[2] or len(data)) + 1)
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(data)}"
+        return web.Response(status=206, body=data[start:stop], headers=headers)
 
 
 def _xml(text: str) -> web.Response:
