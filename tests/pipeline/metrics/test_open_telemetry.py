@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-from contextlib import asynccontextmanager
 
 import anyio
 import anyio.to_thread
@@ -50,19 +49,11 @@ def told():
     return Told()
 
 
-@asynccontextmanager
-async def engine(telemetry, folder, **settings):
-    async with brim.Engine(spill_dir=folder, on_event=telemetry.on_event, **settings) as opened:
-        telemetry.opened(opened.stats)
-        yield opened
-    telemetry.closed()
-
-
 def test_a_run_is_a_span_under_the_callers_with_a_child_for_each_stage(told, tmp_path):
     telemetry = OpenTelemetry(meter=told.meter, tracer=told.tracer)
 
     async def main():
-        async with engine(telemetry, tmp_path, memory="256MiB") as opened:
+        async with brim.Engine(memory="256MiB", spill_dir=tmp_path, telemetry=telemetry) as opened:
             with told.tracer.start_as_current_span("request"):
                 await opened.run(brim.range(1_000_000).filter(col("id") % 2 == 0))
 
@@ -81,7 +72,7 @@ def test_numbers_are_collected_from_any_thread_during_a_run_and_after_the_engine
     seen = []
 
     async def main():
-        async with engine(telemetry, tmp_path, memory="256MiB") as opened:
+        async with brim.Engine(memory="256MiB", spill_dir=tmp_path, telemetry=telemetry) as opened:
             async with opened.stream(brim.range(3_000_000)) as batches:
                 await anext(batches)
                 seen.append(await anyio.to_thread.run_sync(told.values))
@@ -113,7 +104,7 @@ def test_a_run_that_fails_is_an_error_without_its_rows(told, tmp_path):
     )
 
     async def main():
-        async with engine(telemetry, tmp_path, memory="256MiB") as opened:
+        async with brim.Engine(memory="256MiB", spill_dir=tmp_path, telemetry=telemetry) as opened:
             with pytest.raises(brim.StageFailed):
                 await opened.run(failing)
 
@@ -129,7 +120,7 @@ def test_one_is_of_one_engine_at_a_time(told, tmp_path):
 
     async def main():
         for _ in range(2):
-            async with engine(telemetry, tmp_path, memory="256MiB") as opened:
+            async with brim.Engine(memory="256MiB", spill_dir=tmp_path, telemetry=telemetry) as opened:
                 await opened.run(brim.range(10))
                 with pytest.raises(brim.PlanError, match="one engine"):
                     telemetry.opened(opened.stats)
