@@ -251,9 +251,8 @@ class Caller(Protocol):
     def call(self, batch: pa.RecordBatch, work_bytes: int = 0, *, alone: bool = False) -> Call:
         """A call on `batch`, whose columns are the arguments in order.
 
-        At most the `concurrency` of the function's declaration compute at once; the rest wait in order. `work_bytes` is
-        what the call is expected to take beside its input and output; where the function runs in processes that is
-        borrowed before it begins. An `alone` call begins when no other of the function is under way there.
+        At most the function's `concurrency` compute at once; the rest wait in order. `work_bytes` is what the call is
+        expected to take beside input and output; a process borrows it. An `alone` call begins when no other is under way.
         """
 
 

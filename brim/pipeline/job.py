@@ -165,6 +165,7 @@ class Job:
     def note_growth(self, growth: int, peak: int) -> None:
         """By how much the process tree has grown since the engine was opened, and the most since the last look."""
         self.growth, self.peak_growth = growth, max(self.peak_growth, peak)
+        self.observer.note_growth(growth, peak)
 
     async def stop(self) -> None:
         """End the run and wait until nothing of it is left."""
