@@ -9,13 +9,13 @@ import anyio
 from aiohttp import web
 
 from brim.errors import PlanError
-from brim.pipeline.dashboard.access import LOOPBACK_HOSTS, host_name, is_loopback
+from brim.pipeline.dashboard.access import LOOPBACK_HOSTS
+from brim.pipeline.dashboard.address import checked_address
 from brim.pipeline.dashboard.app import dashboard_app
 from brim.pipeline.dashboard.event_tap import EventTap
 from brim.pipeline.dashboard.sampler import Watched
 
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
-_PORT_MAX = 65535
 _END_S = 2.0
 
 
@@ -40,9 +40,7 @@ async def open_dashboard(
     Raises:
         PlanError: no such address, one that is not loopback without a token, or nobody can listen there.
     """
-    host, port = parse_address(address)
-    if token is None and not is_loopback(host):
-        raise PlanError(f"a dashboard on {address} is open to others: give a token, or listen on 127.0.0.1")
+    host, port = checked_address(address, token)
     names = [*LOOPBACK_HOSTS, *hosts, *([] if host in _EVERYWHERE else [host])]
     runner = web.AppRunner(
         dashboard_app(engine, tap=tap, token=token, hosts=names), access_log=None, shutdown_timeout=_END_S
@@ -53,19 +51,6 @@ async def open_dashboard(
     finally:
         with anyio.CancelScope(shield=True):
             await runner.cleanup()
-
-
-def parse_address(address: str) -> tuple[str, int]:
-    """Host and port of `address`; `PlanError` where it is not both.
-
-    >>> parse_address("127.0.0.1:8787"), parse_address("[::1]:0"), parse_address("localhost:80")
-    (('127.0.0.1', 8787), ('::1', 0), ('localhost', 80))
-    """
-    before, _, port = address.rpartition(":")
-    host = host_name(before) if "]" in before or ":" not in before else ""
-    if not host or not (port.isascii() and port.isdecimal()) or int(port) > _PORT_MAX:
-        raise PlanError(f'the address of a dashboard is "host:port" as in "127.0.0.1:8787", not {address!r}')
-    return host, int(port)
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
