@@ -8,7 +8,7 @@ import socket
 import aiohttp
 import pytest
 from leaks import nothing_left
-from page_kit import shown
+from page_kit import Heard, shown
 
 import brim
 from brim.errors import PlanError
@@ -77,6 +77,33 @@ def test_with_a_token_it_is_reached_by_the_names_that_were_given(tmp_path):
             ]
 
     assert _run(main, tmp_path) == [200, 421, 200]
+
+
+def test_an_engine_serves_its_own_page(tmp_path):
+    async def main():
+        async with brim.Engine(memory="128MiB", spill_dir=tmp_path, dashboard="127.0.0.1:0") as engine:
+            await engine.run(brim.range(10))
+            async with aiohttp.ClientSession() as client, client.get(f"{engine.dashboard_url}events") as answer:
+                heard = Heard(answer)
+                _, now = await heard.next("moment")
+                _, told = await heard.next("told")
+                await engine.aclose()
+                return now, told, (await heard.next("gone")), await heard.next()
+
+    now, told, gone, end = _run(main, tmp_path)
+    assert (now["finished"][0]["outcome"], now["finished"][0]["rows"]) == ("ok", 10)
+    assert {"run.start", "run.stop"} <= {event["event"] for event in told["events"]}
+    assert (gone, end) == (("gone", {}), None)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "nowhere"])
+def test_an_engine_does_not_open_with_an_address_that_will_not_do(tmp_path, address):
+    async def main():
+        async with brim.Engine(memory="128MiB", spill_dir=tmp_path, dashboard=address):
+            raise AssertionError("it was opened")
+
+    with pytest.raises(PlanError, match=r"give a token|host:port"):
+        _run(main, tmp_path)
 
 
 def test_nothing_listens_after_the_block(tmp_path):
