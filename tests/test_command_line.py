@@ -14,6 +14,7 @@ import sys
 import termios
 import textwrap
 import time
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
@@ -308,6 +309,26 @@ def test_a_signal_ends_a_run_in_good_order_with_the_report_of_what_was_done(fold
     assert report["operators"][0]["rows_out"] > 0
     assert {path.name for path in folder.iterdir()} - {"__pycache__"} == {"begun", "jobs.py", "spill"}
     assert left_in(folder) == []
+
+
+def test_a_live_page_is_served_while_it_runs(folder):
+    process = start(
+        folder, "run", "jobs:endless", "--memory", "512MiB", "--processes", "1", "--dashboard", "127.0.0.1:0"
+    )
+    said = process.stderr.readline()
+    assert said.startswith("brim: live page at http://127.0.0.1:")
+    with urllib.request.urlopen(said.split()[-1], timeout=30) as answer:
+        assert answer.status == 200
+        assert b"<title>" in answer.read()
+    wait_for(process, (folder / "begun").exists)
+    code, _, errors = interrupted(process, signal.SIGINT)
+    assert (code, errors) == (130, "brim: interrupted\n")
+
+
+def test_an_address_for_the_page_that_is_none_is_one_message(folder):
+    code, _, errors = brim(folder, "run", "jobs:evens", "--dashboard", "here")
+    assert code == 1
+    assert errors.startswith("brim: PlanError: the address of a dashboard is ")
 
 
 def test_a_signal_that_is_ignored_stays_ignored(folder):

@@ -24,8 +24,6 @@ from brim.command_line.options import make_parser, settings_of
 from brim.command_line.tables import report_table, rows_table
 from brim.command_line.target import Unusable, declared_at, pipeline_at
 from brim.demo.main import demonstrate
-from brim.pipeline.explain import explain as explain_run
-from brim.pipeline.running import limits_of_settings
 from brim.sizes import format_size
 
 FAILED, MISUSED = 1, 2
@@ -55,26 +53,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    report = run_until_signal(pipeline_at(options.target), **settings_of(options))
-    _tell(report, options)
+    _tell(_reported(pipeline_at(options.target), options), options)
     return 0
 
 
 def _explain(options: argparse.Namespace) -> int:
     pipeline, settings = pipeline_at(options.target), settings_of(options)
     if options.analyze:
-        report = run_until_signal(pipeline, **settings)
-        print(explain_run(pipeline.node, limits_of_settings(settings | {"memory": report.memory}), report))
+        report = _reported(pipeline, options)
+        print(pipeline.explain(analyze=report, **(settings | {"memory": report.memory})))
     else:
         print(pipeline.explain(**settings))
     return 0
 
 
 def _demo(options: argparse.Namespace) -> int:
-    def run(pipeline: Pipeline) -> Report:
-        return run_until_signal(pipeline, **settings_of(options))
-
-    demo = demonstrate(options.count, options.seed, options.out, run, print)
+    demo = demonstrate(options.count, options.seed, options.out, lambda made: _reported(made, options), print)
     _print_report(demo.report)
     out = _console()
     out.print()
@@ -84,6 +78,11 @@ def _demo(options: argparse.Namespace) -> int:
     grown, given = format_size(demo.report.peak_process_bytes), format_size(demo.report.memory)
     print(f"took {demo.seconds:.1f} s; the process tree grew by at most {grown}, of {given}")
     return 0 if demo.complete else FAILED
+
+
+def _reported(pipeline: Pipeline, options: argparse.Namespace) -> Report:
+    """Run `pipeline`; where its page is goes to standard error."""
+    return run_until_signal(pipeline, lambda url: _complain(f"live page at {url}"), **settings_of(options))
 
 
 def _tell(report: Report, options: argparse.Namespace) -> None:

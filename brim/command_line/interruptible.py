@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
 import anyio
 
-from brim import Batches, BrimError, Pipeline, Report
+from brim import Batches, BrimError, Engine, Pipeline, Report
+from brim.pipeline.batches import drain
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -26,16 +28,19 @@ class Interrupted(Exception):
         self.report = report
 
 
-def run_until_signal(pipeline: Pipeline, **settings: Any) -> Report:
+def run_until_signal(pipeline: Pipeline, on_page: Callable[[str], None], **settings: Any) -> Report:
     """Run `pipeline` in a loop of its own. The first signal ends it and waits for its end, a second one does not wait.
+
+    `on_page` is told the URL of the live page, where there is one.
 
     Raises:
         Interrupted: a signal came.
     """
-    return anyio.run(_run, pipeline, settings, backend_options={"use_uvloop": find_spec("uvloop") is not None})
+    uvloop = {"use_uvloop": find_spec("uvloop") is not None}
+    return anyio.run(_run, pipeline, on_page, settings, backend_options=uvloop)
 
 
-async def _run(pipeline: Pipeline, settings: dict[str, Any]) -> Report:
+async def _run(pipeline: Pipeline, on_page: Callable[[str], None], settings: dict[str, Any]) -> Report:
     loop, scope = asyncio.get_running_loop(), anyio.CancelScope()
     came: list[signal.Signals] = []
 
@@ -47,12 +52,14 @@ async def _run(pipeline: Pipeline, settings: dict[str, Any]) -> Report:
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` wants it
             loop.add_signal_handler(number, end, number)
-    batches = pipeline.stream(**settings)
+    engine = Engine(max_runs=1, **settings)
+    batches = engine.stream(pipeline)
     try:
         with scope:
-            async with batches:
-                async for _ in batches:
-                    pass
+            async with engine:
+                if engine.dashboard_url is not None:
+                    on_page(engine.dashboard_url)
+                await drain(batches)
     finally:
         _release(loop)
     if came:
@@ -69,5 +76,5 @@ def _release(loop: asyncio.AbstractEventLoop) -> None:
 def _report(batches: Batches) -> Report | None:
     try:
         return batches.report
-    except BrimError:  # it was not admitted yet
+    except BrimError:  # it had not begun
         return None

@@ -23,6 +23,7 @@ _SETTINGS = (
     "max_connections",
     "egress",
     "progress",
+    "dashboard",
 )
 
 
@@ -45,7 +46,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--json", action="store_true", help="print the report as JSON")
     run.add_argument("--html", type=_new_file, metavar="FILE", help="write the report as one HTML page, too")
     _add_settings(run)
-    _add_progress(run)
+    _add_pictures(run)
 
 
 def _add_explain(explain: argparse.ArgumentParser) -> None:
@@ -53,7 +54,7 @@ def _add_explain(explain: argparse.ArgumentParser) -> None:
     purpose = "run it, sinks too, and print what happened beside what was planned"
     explain.add_argument("--analyze", action="store_true", help=purpose)
     _add_settings(explain)
-    _add_progress(explain)
+    _add_pictures(explain)
 
 
 def _add_demo(demo: argparse.ArgumentParser) -> None:
@@ -64,7 +65,7 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--seed", type=int, default=7, help="which photographs (7)")
     demo.add_argument("--out", type=Path, default=Path("out/demo"), help="where the files go (out/demo)")
     demo.set_defaults(processes=2)
-    _add_progress(demo)
+    _add_pictures(demo)
 
 
 def _command(commands: Any, name: str, function: Any, purpose: str) -> argparse.ArgumentParser:
@@ -104,9 +105,11 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add("--spill-limit", type=_size, metavar="SIZE", help="the most that these files may take on disk")
 
 
-def _add_progress(parser: argparse.ArgumentParser) -> None:
+def _add_pictures(parser: argparse.ArgumentParser) -> None:
     purpose = "show a live picture; by default where standard error is a terminal"
     parser.add_argument("--progress", action=argparse.BooleanOptionalAction, help=purpose)
+    purpose = "serve a live page there while it runs, as on 127.0.0.1:8787; port 0 takes a free one"
+    parser.add_argument("--dashboard", metavar="HOST:PORT", help=purpose)
 
 
 def settings_of(options: argparse.Namespace) -> Any:
