@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from snapshots import run, stage
@@ -115,6 +115,7 @@ STAGES = st.builds(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(STAGES, min_size=1, max_size=12), BOTTLENECKS, st.integers(20, 250), st.integers(8, 60))
 def test_no_line_is_wider_and_no_picture_taller_than_the_terminal(stages, bottleneck, width, height):
     chained = tuple(replace(part, inputs=(i - 1,) if i else ()) for i, part in enumerate(stages))

@@ -20,7 +20,7 @@ def queued(ended, **live):
     return families["stage.queue"]
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9)), max_size=12), st.data())
 def test_a_run_counts_the_same_before_and_after_its_end(made, data):
     ended, live = EndedStages(), {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -19,6 +19,7 @@ def read_back(text):
     return list(text_string_to_metric_families(text))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TEXTS.filter(lambda text: text == text.strip()), st.dictionaries(TEXTS, NUMBERS, min_size=1, max_size=5))
 def test_what_is_told_is_what_is_read(text, values):
     description = Description("stage.queue", "gauge", BYTES, text)
