@@ -6,6 +6,7 @@ none. Without failed rows there is no file.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -39,9 +40,9 @@ class DeadLetterFolder:
                 await stage.threads.run(kept.discard)
             raise
         except BaseException:
-            await kept.finish()
+            await kept.end()
             raise
-        await kept.finish()
+        await kept.end()
 
     def _target(self, name: str) -> Target:
         path = Path(os.path.abspath(self.path))  # noqa: PTH100 - links stay as they are
@@ -63,10 +64,11 @@ class _Kept:
         with self.stage.waiting(Resource.DISK):
             await self.stage.threads.run(self._write, rows)
 
-    async def finish(self) -> None:
-        """Let the file appear, whatever else happens."""
+    async def end(self) -> None:
+        """Let the file appear, whatever else happens; of a run that is cancelled a stage may hear this way first."""
+        cancelled = anyio.current_effective_deadline() == -math.inf
         with anyio.CancelScope(shield=True):
-            await self.stage.threads.run(self._commit)
+            await self.stage.threads.run(self.discard if cancelled else self._commit)
 
     def discard(self) -> None:
         """Leave nothing."""
