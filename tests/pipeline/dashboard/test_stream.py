@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from dataclasses import replace
 
 import aiohttp
@@ -20,7 +21,7 @@ import brim
 from brim import col
 from brim.pipeline.dashboard.app import dashboard_app
 from brim.pipeline.dashboard.event_tap import EventTap
-from brim.pipeline.dashboard.sampler import Sampler
+from brim.pipeline.dashboard.sampler import SHARE, Sampler
 from brim.pipeline.dashboard.stream import CLIENTS_MAX, Stream
 
 SCHEMA = pa.schema([("n", pa.int64())])
@@ -268,6 +269,29 @@ def test_looks_are_shared_and_stop_with_the_page(tmp_path):
             return looks, counted.looks - ended, sampler.latest
 
     assert _run(main, tmp_path) == (4, 0, None)
+
+
+def test_where_a_look_takes_long_the_next_comes_later(tmp_path):
+    class Slow:
+        def __init__(self, engine):
+            self.engine, self.looks = engine, []
+
+        def stats(self):
+            self.looks.append(time.monotonic())
+            time.sleep(0.02)  # holds the loop, as a look at hundreds of runs would
+            return self.engine.stats()
+
+    async def main():
+        async with brim.Engine(memory="128MiB", spill_dir=tmp_path) as engine:
+            slow = Slow(engine)
+            sampler = Sampler(slow, EventTap())
+            with sampler.watching():
+                await sampler.next()
+            sampler.end()
+            return slow.looks
+
+    first, second = _run(main, tmp_path)
+    assert second - first >= 0.02 * SHARE
 
 
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", "</script>", 'a"b', "\u2028", "&lt;"])

@@ -6,7 +6,7 @@ import { drawGraph } from "./graph.js";
 import { paces, progress, remember } from "./rates.js";
 import { resource } from "./words.js";
 
-const LINGER_S = 6, WORTH_S = 1, OPEN = 3;
+const LINGER_S = 6, WORTH_S = 1, OPEN = 3, SHOWN = 16;
 const seen = new Map();
 
 /** Take in a moment; what is known of each run that is shown. */
@@ -32,9 +32,10 @@ export function forget() {
 
 export function drawRuns(shown) {
   const live = shown.filter((run) => run.outcome === null);
-  say(byId("runs-count"), live.length > 1 ? `${live.length} under way` : "");
+  const hidden = shown.length - SHOWN;
+  say(byId("runs-count"), live.length > 1 ? `${live.length} under way${hidden > 0 ? `, the last ${hidden} not shown` : ""}` : "");
   byId("idle").hidden = shown.length > 0;
-  keyed(byId("runs"), shown, ({ run }) => run.id, (item) => makeCard(item, shown.indexOf(item) < OPEN), updateCard);
+  keyed(byId("runs"), shown.slice(0, SHOWN), ({ run }) => run.id, (item) => makeCard(item, shown.indexOf(item) < OPEN), updateCard);
 }
 
 function makeCard(item, isOpen) {
