@@ -168,6 +168,7 @@ def test_the_whole_stream_is_what_collect_gives_and_so_are_the_lines(name, tmp_p
     (streamed_status, streamed), (lines_status, lines) = asyncio.run(main())
     whole = example(name).numbers(100_000).collect_blocking(memory="128MiB", spill_dir=tmp_path)
     assert (streamed_status, lines_status) == (200, 200)
+    assert streamed.endswith(example("answer_bodies").END_OF_STREAM)
     assert pa.ipc.open_stream(io.BytesIO(streamed)).read_all().equals(whole)
     first = whole.filter(pc.less(whole["id"], 10_000))
     assert [orjson.loads(line) for line in lines.splitlines()] == first.to_pylist()
