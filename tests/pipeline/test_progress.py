@@ -21,7 +21,7 @@ import pytest
 import brim
 
 SCHEMA = pa.schema([("n", pa.int64())])
-ERASED = "\x1b[2K"
+ERASED, LINE_UP = "\x1b[2K", "\x1b[1A"
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -129,7 +129,9 @@ def test_a_run_that_never_begins_says_that_it_starts_and_leaves_nothing(terminal
     text = terminal.text()
     assert "starting, " in text
     assert "operator" not in text
-    assert ERASED in terminal.written.decode().rpartition("starting")[2]
+    written = terminal.written.decode().rpartition("starting")[2]
+    assert written.endswith(f"\r{LINE_UP}{ERASED}")
+    assert written.count("\n") == written.count(LINE_UP)
 
 
 def test_a_run_that_fails_shows_where(terminal, tmp_path):
