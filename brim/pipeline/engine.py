@@ -30,6 +30,7 @@ from brim.limits import Limits
 from brim.operators.protocol import Stores
 from brim.pipeline.allot import OVERSIZE_SHARE, pad_bytes
 from brim.pipeline.batches import Batches, collect, drain
+from brim.pipeline.dashboard.address import checked_address
 from brim.pipeline.engine_stats import EngineStats
 from brim.pipeline.fair_places import FairPlaces
 from brim.pipeline.job import Job
@@ -150,6 +151,8 @@ class Engine:
         self._storage = storage_rules(storage)
         self._progress = progress
         self._on_event = on_event
+        if dashboard is not None:
+            checked_address(dashboard, None)
         self._dashboard = dashboard
         self._telemetry = telemetry
         self._tap: EventTap | None = None

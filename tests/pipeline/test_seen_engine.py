@@ -36,13 +36,20 @@ def test_a_page_is_served_while_the_engine_is_open_and_not_after():
 
 
 @pytest.mark.parametrize(("address", "said"), [("127.0.0.1", "host:port"), ("0.0.0.0:0", "token")])
-def test_an_address_that_is_none_or_open_to_others_is_refused_and_nothing_stays_open(address, said):
+def test_an_address_that_is_none_or_open_to_others_is_refused_at_once(address, said):
+    with pytest.raises(PlanError, match=said):
+        brim.Engine(memory="64MiB", dashboard=address)
+
+
+def test_where_somebody_else_listens_the_engine_does_not_open():
     async def main():
-        engine = brim.Engine(memory="64MiB", dashboard=address)
-        with pytest.raises(PlanError, match=said):
-            await engine.open()
-        with pytest.raises(brim.BrimError, match="not open"):
-            engine.stats()
+        async with brim.Engine(memory="64MiB", dashboard="127.0.0.1:0") as first:
+            address = first.dashboard_url.removeprefix("http://").strip("/")
+            second = brim.Engine(memory="64MiB", dashboard=address)
+            with pytest.raises(PlanError, match="cannot listen"):
+                await second.open()
+            with pytest.raises(brim.BrimError, match="not open"):
+                second.stats()
 
     anyio.run(main)
 
