@@ -28,12 +28,11 @@ class Chain:
 
 def chain_from(run: Run, index: int) -> Chain:
     """Walk from stage `index` of `run` to the root of its wait."""
-    readers = {i: k for k, stage in enumerate(run.plan.stages) for i in stage.inputs}
     ids = [run.states[index].id]
     state = run.states[index]
     while True:
         if state.clock.state == Waits.ROOM:
-            if (reader := readers.get(index)) is None:
+            if (reader := run.readers.get(index)) is None:
                 return Chain((*ids, CONSUMER), _consumer_reason(run))
             index = reader
         elif state.clock.state == Waits.INPUT:

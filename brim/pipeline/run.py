@@ -46,6 +46,7 @@ class Run:
     states: tuple[StageState, ...] = field(init=False)
     consumer: StageState = field(init=False)
     queues: tuple[ByteQueue, ...] = field(init=False)
+    readers: dict[int, int] = field(init=False)  # the place of the stage that reads each
     _memories: tuple[StageMemory, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,7 +61,8 @@ class Run:
             StageMemory(ledger, world.oversize, state, stage.operator.window_bytes(allotment.floor_bytes))
             for state, stage in zip(self.states, stages, strict=True)
         )
-        readers = {i: self.states[k] for k, stage in enumerate(stages) for i in stage.inputs}
+        self.readers = {i: k for k, stage in enumerate(stages) for i in stage.inputs}
+        readers = {i: self.states[k] for i, k in self.readers.items()}
         self.queues = tuple(
             ByteQueue(ledger, world.oversize, allotment.floor_bytes, state, readers.get(i, self.consumer))
             for i, state in enumerate(self.states)
