@@ -48,11 +48,18 @@ class Outcome:
 
     @property
     def text(self) -> str:
-        """What a user reads."""
+        """What a user reads: the error, or the report and the dead letters, which have the words."""
         if self.error is not None:
             return str(self.failed or self.error)
         assert self.report is not None
-        return "\n".join(self.report.errors)
+        return "\n".join([*self.report.errors, *(letter["error"] for letter in self.letters)])
+
+
+def _with_letters(outcome: Outcome, options: dict[str, Any]) -> Outcome:
+    if "dead_letter" not in options or outcome.error is not None or not outcome.errors:
+        return outcome
+    letters = pq.read_table(options["dead_letter"]).to_pylist()
+    return Outcome(rows=outcome.rows, report=outcome.report, letters=tuple(letters))
 
 
 @dataclass(eq=False)
@@ -103,18 +110,19 @@ class Scene:
         self, kind: str, function: Callable[..., Any], on_error: str, *, rows: int = ROWS, **options: Any
     ) -> Outcome:
         """Run `function`, of `kind` udf or row, on the numbers from 0 up."""
-        if on_error == "drop":
-            self._letters += 1
-            options["dead_letter"] = str(self.folder / f"letters-{self._letters}")
+        options = self._keeping(on_error, options)
         if kind == "udf":
             options.setdefault("batch_size", BATCH)
         declare = brim.udf if kind == "udf" else brim.row_udf
         made = declare(function, returns=INT, on_error=on_error, **options)
-        outcome = self.run(brim.range(rows).with_columns(made=made(col("id"))))
-        if on_error != "drop" or outcome.error is not None or not outcome.errors:
-            return outcome
-        letters = pq.read_table(options["dead_letter"]).to_pylist()
-        return Outcome(rows=outcome.rows, report=outcome.report, letters=tuple(letters))
+        return _with_letters(self.run(brim.range(rows).with_columns(made=made(col("id")))), options)
+
+    def _keeping(self, on_error: str, options: dict[str, Any]) -> dict[str, Any]:
+        """`options`, with a folder for dead letters where rows may fail."""
+        if on_error == "raise":
+            return options
+        self._letters += 1
+        return {**options, "dead_letter": str(self.folder / f"letters-{self._letters}")}
 
     def works(self) -> None:
         """The engine serves the next run, in workers."""
