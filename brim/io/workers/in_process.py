@@ -102,7 +102,9 @@ class ProcessCall:
             return await (self.request.reply() if timeout_s is None else self._reply_within(timeout_s))
 
     async def _turn(self) -> int | None:
-        with self.caller.stage.waiting(Resource.MEMORY if self.caller.pool.lacks_memory else Resource.WORKERS):
+        pool = self.caller.pool
+        short = pool.lacks_room or pool.running_size < pool.wanted  # with more memory it would begin
+        with self.caller.stage.waiting(Resource.MEMORY if short else Resource.WORKERS):
             return await self.request.turn()
 
     async def _reply_within(self, timeout_s: float) -> Reply:

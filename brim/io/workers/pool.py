@@ -41,10 +41,7 @@ ABANDONED_S = 5.0  # what a call nobody waits for may still take before its work
 
 @dataclass(eq=False, slots=True)
 class Pool:
-    """The workers of `function`, at most `size`, at `places` where it wants devices.
-
-    `measured` is how many wait for it to be measured, `wanted` how many workers there would be with enough memory.
-    """
+    """The workers of `function`, at most `size`, `wanted` with memory for all; so many wait for it to be `measured`."""
 
     function: UserFunction
     pickled: bytes
@@ -62,8 +59,8 @@ class Pool:
     _roster: Roster = field(init=False)
     _telling: Telling = field(init=False)
     _numbers: int = 0
+    lacks_room: bool = False
     _later: bool = False
-    _lacks_room: bool = False
 
     def __post_init__(self, places: tuple[Place, ...]) -> None:
         self._appetite, self._telling = Appetite(self.function, self.household.memory), Telling(self.function.name)
@@ -82,11 +79,6 @@ class Pool:
     def running_size(self) -> int:
         """How many workers there may be at the moment: fewer while memory is short."""
         return self._roster.running_size
-
-    @property
-    def lacks_memory(self) -> bool:
-        """Whether more memory would let a call begin that waits for a worker."""
-        return self._lacks_room or self.running_size < self.wanted
 
     @property
     def facts(self) -> tuple[WorkerFacts, ...]:
@@ -170,8 +162,7 @@ class Pool:
     def lend(self, request: Request, loan: Loan) -> None:
         """`loan` is what `request` waited for.
 
-        It goes back where `request` cannot begin with it now: its worker is gone meanwhile, or it is not the head any
-        more. Others may need it first, such as a call whose worker `request` has to wait for.
+        It goes back where `request` cannot begin now: its worker is gone, or it is not the head. Others may need it.
         """
         request.lend(loan)
         self.go()
@@ -298,8 +289,8 @@ class Pool:
         """Whether `worker` finds the memory for `request`; if not, `go` is said when others have given back some."""
         lent_bytes, room = self._allow(worker, request)
         known = self._appetite.is_known_soon(self.clock.now())
-        self._lacks_room = self._allowance.has_to_wait(lent_bytes, room, known=known)
-        if self._lacks_room:
+        self.lacks_room = self._allowance.has_to_wait(lent_bytes, room, known=known)
+        if self.lacks_room:
             self._go_in(ROOM_AGAIN_S)
             return False
         if self._allowance.is_short(lent_bytes, room):

@@ -16,9 +16,9 @@ _HEAD = "Traceback (most recent call last):"
 
 
 def without_words(error: str, traceback: str = "") -> str:
-    """`error`, a kind and its words, with where its `traceback` says it was raised instead of the words.
+    r"""`error`, a kind and its words, with where its `traceback` says it was raised instead of the words.
 
-    >>> trace = 'Traceback (most recent call last):\\n  File "/src/f.py", line 3, in f\\n    g()\\nKeyError: 7\\n'
+    >>> trace = 'Traceback (most recent call last):\n  File "/src/f.py", line 3, in f\n    g()\nKeyError: 7\n'
     >>> without_words("KeyError: 7", trace)
     'KeyError (f.py, line 3, in f)'
     >>> without_words("UdfTimeout: took longer than 5 s")
