@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -223,7 +223,11 @@ class Engine:
     async def _live(self, opened: anyio.Event) -> None:
         """The root task: holds everything open until it is told to close."""
         looks = TreeLooks()
+        telling = ExitStack()
         try:
+            if self._telemetry is not None:
+                self._telemetry.opened(self._stats)
+                telling.callback(self._telemetry.closed)
             start = (await looks.look()).now
             keep_pages_briefly(self.limits.memory)
             refuse_huge_pages()
@@ -238,17 +242,15 @@ class Engine:
                 looks.soon()  # a thread is waited for
                 tasks.cancel_scope.cancel()
         finally:
+            telling.close()  # now that every run has said how it ended
             looks.close()
             self._tasks = None
             opened.set()
 
     @asynccontextmanager
     async def _seen(self) -> AsyncIterator[None]:
-        """While the block runs, whoever asked for it sees the engine: on a page, by telemetry."""
+        """While the block runs, whoever asked for it sees the engine on a page."""
         async with AsyncExitStack() as stack:
-            if self._telemetry is not None:
-                self._telemetry.opened(self.stats)
-                stack.callback(self._telemetry.closed)
             if self._dashboard is not None:
                 from brim.pipeline.dashboard.event_tap import EventTap  # noqa: PLC0415 - a web server is not for all
                 from brim.pipeline.dashboard.open_dashboard import open_dashboard  # noqa: PLC0415
@@ -354,7 +356,14 @@ class Engine:
 
     def stats(self) -> EngineStats:
         """What the engine holds and runs now."""
-        shared, truth = self._opened(), self._truth
+        self._opened()
+        return self._stats()
+
+    def _stats(self) -> EngineStats:
+        """`stats`, also while the engine closes: telemetry reads how runs stood when they ended."""
+        if self._shared is None:
+            raise BrimError("the engine is not open")
+        shared, truth = self._shared, self._truth
         ledger, pools = shared.world.ledger, shared.pools
         return EngineStats(
             memory=self.limits.memory,

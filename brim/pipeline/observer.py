@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from brim.errors import Stalled
+from brim.errors import StageFailed, Stalled
 from brim.events import (
     BatchResized,
     Fact,
@@ -145,7 +145,8 @@ class Observer:
         outcome = left if error is None else type(error).__name__
         last = snapshot(self.run).stages[-1]
         rows = last.rows_in if isinstance(self.run.plan.planned, Write) else last.rows_out
-        self._event("run.stop", "", outcome=outcome, rows=rows)
+        failed = {"failed": error.operator_id} if isinstance(error, StageFailed) else {}
+        self._event("run.stop", "", outcome=outcome, rows=rows, **failed)
 
     def report(self, run: Run, rows: int, memory: int, peak_process_bytes: int) -> Report:
         """The report of `run` as it stands."""

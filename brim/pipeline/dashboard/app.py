@@ -1,7 +1,8 @@
 """App: the page as an aiohttp application, of its own or mounted in another one.
 
     /            the page              /NAME    its scripts and style, from memory
-    /events      see `stream.py`       else     404
+    /events      see `stream.py`       /metrics what a Prometheus server scrapes
+    else         404
 
 Every answer carries the headers of `access.py`. What is refused is refused before anything is looked up.
 """
@@ -27,6 +28,7 @@ from brim.pipeline.dashboard.access import (
 from brim.pipeline.dashboard.event_tap import EventTap
 from brim.pipeline.dashboard.sampler import Sampler, Watched
 from brim.pipeline.dashboard.stream import Stream
+from brim.pipeline.metrics.scrape import answer_scrapes
 
 STATIC = Path(__file__).with_name("static")
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -58,6 +60,7 @@ def dashboard_app(
     app.on_response_prepare.append(_set_headers)
     _add_life(app, sampler)
     app.router.add_get("/events", Stream(sampler, tap).handle)
+    app.router.add_get("/metrics", answer_scrapes(engine.stats, tap.totals))
     for path in sorted(STATIC.iterdir()):
         if path.name == "index.html":
             app.router.add_get("/", _file(path), name="page")

@@ -18,6 +18,7 @@ from itertools import islice
 from typing import Any
 
 from brim.pipeline.dashboard.run_book import RunBook
+from brim.pipeline.metrics.totals import Totals
 
 KEPT = 400
 SHOWN_ANYWAY = ("run.summary",)  # would push out the rest, and says what every look at the engine does
@@ -45,6 +46,7 @@ class EventTap:
     now: Callable[[], float] = time.time
     last: int = 0
     book: RunBook = field(default_factory=RunBook)
+    totals: Totals = field(default_factory=Totals)
     _events: deque[Told] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -54,6 +56,7 @@ class EventTap:
         """Keep an event; long texts and lists are cut."""
         if event in SHOWN_ANYWAY:
             return
+        self.totals.on_event({"event": event, **fields})
         self.last += 1
         at = self.now()
         self.book.note(at, event, fields)

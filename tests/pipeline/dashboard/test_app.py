@@ -66,6 +66,15 @@ def test_files_are_what_they_say(tmp_path, name, kind):
     assert text == (STATIC / (name or "index.html")).read_text()
 
 
+def test_the_numbers_of_the_engine_can_be_scraped_by_whom_the_page_is_shown_to(tmp_path):
+    _, headers, text = _answered(tmp_path, path="metrics")
+    assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert "\nbrim_memory_limit_bytes " in text
+    assert "\nbrim_rows_total " in text
+    allowed = {"path": "metrics", "headers": {"Authorization": f"Bearer {TOKEN}"}}
+    assert _asked(tmp_path, {"path": "metrics"}, allowed, token=TOKEN) == [401, 200]
+
+
 def test_the_page_needs_nothing_from_elsewhere():
     for file in STATIC.iterdir():
         text = file.read_text().replace("http://www.w3.org/2000/svg", "")

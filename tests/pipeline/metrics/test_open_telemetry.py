@@ -109,10 +109,32 @@ def test_a_run_that_fails_is_an_error_without_its_rows(told, tmp_path):
                 await opened.run(failing)
 
     anyio.run(main)
-    whole = told.spans[-1]
+    source, stage, whole = told.spans
+    assert (source.status.status_code, stage.status.status_code) == (StatusCode.UNSET, StatusCode.ERROR)
+    assert whole.attributes["brim.failed"] == stage.attributes["brim.operator_id"]
     assert (whole.status.status_code, whole.status.description) == (StatusCode.ERROR, "StageFailed")
     assert told.values()["brim.runs"] == {("ok",): 0, ("StageFailed",): 1}
     assert CANARY not in "".join(span.to_json() for span in told.spans)
+
+
+def test_a_run_that_its_engine_ends_is_told_whole(told, tmp_path):
+    telemetry = OpenTelemetry(meter=told.meter, tracer=told.tracer)
+
+    async def main():
+        async with brim.Engine(memory="256MiB", spill_dir=tmp_path, telemetry=telemetry) as opened:
+            batches = opened.stream(brim.range(10**9))
+            await batches.__aenter__()
+            await anext(batches)
+            await opened.aclose()
+        await batches.aclose()
+
+    anyio.run(main)
+    stage, whole = told.spans
+    assert stage.attributes["brim.rows.out"] > 0
+    assert whole.attributes["brim.outcome"] not in ("ok", "unknown")
+    values = told.values()
+    assert values["brim.stage.output_rows"] == {("range",): stage.attributes["brim.rows.out"]}
+    assert values["brim.runs"] == {("ok",): 0, (whole.attributes["brim.outcome"],): 1}
 
 
 def test_one_is_of_one_engine_at_a_time(told, tmp_path):
