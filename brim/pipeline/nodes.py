@@ -215,6 +215,8 @@ class MapBatches:
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
+        if self.function.schema is not None and not self.function.schema.names:
+            raise PlanError(f"{self.id}: schema has no columns, and rows without columns are none")
         set_schema(self, self.input.schema if self.function.schema is None else self.function.schema)
 
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+import brim
 from brim.errors import PlanError
 from brim.operators.expressions.tree import Apply, Column, name_of
 from brim.operators.user_functions.arguments import Arguments, Constant, Taken
@@ -149,3 +150,8 @@ def test_a_local_function_pickles_by_value():
     declared = cloudpickle.loads(cloudpickle.dumps(add.declared))
     assert isinstance(declared, UserFunction)
     assert declared.function(pa.array([1])).to_pylist() == [5]
+
+
+def test_a_function_that_makes_rows_without_columns_is_refused():
+    with pytest.raises(PlanError, match="no columns"):
+        brim.from_pydict({"a": [1]}).map_batches(lambda batch: batch, schema=pa.schema([]), backend="thread")
