@@ -166,7 +166,7 @@ class InlineThreads:
 
     wait = run_placed = run
 
-    async def place(self, account: Any = None) -> Any:  # noqa: ARG002 - one run
+    async def place(self, account: Any = None) -> Any:
         return lambda: None
 
 
@@ -181,7 +181,7 @@ class RealThreads:
 
     wait = run_placed = run
 
-    async def place(self, account: Any = None) -> Any:  # noqa: ARG002 - one run
+    async def place(self, account: Any = None) -> Any:
         return lambda: None
 
 

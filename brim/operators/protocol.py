@@ -252,7 +252,7 @@ class Caller(Protocol):
         """A call on `batch`, whose columns are the arguments in order.
 
         At most the function's `concurrency` compute at once; the rest wait in order. `work_bytes` is what the call is
-        expected to take beside input and output; a process borrows it. An `alone` call begins when no other is under way.
+        expected to take beside input and output; a process borrows it. An `alone` call begins when no other runs.
         """
 
 

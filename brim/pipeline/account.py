@@ -2,7 +2,7 @@
 
 The pool is divided by weight: a run may have so much of what can be lent ahead, or held as state, as its weight is of
 all weights, one run more than there are. So there is always some left for the next that comes. Computing is lent for a
-moment only, and comes back; there the run that has least of it, by its weight, is next.
+moment only, and comes back; there runs take turns (`turns.py`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COMPUTING = (Kind.WORK, Kind.SPARE)
 """Where a work loan may come from, tried in this order."""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Account:
     """One run.
 
@@ -39,17 +39,6 @@ class Account:
     weight: float = 1.0
     most: int | None = None
     lent: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
-    _busy_s: float = 0.0
-    _noted_at: float = 0.0
-
-    def busy(self, now: float, half_life_s: float) -> float:
-        """Seconds of threads that it has had, by its weight; half of them are forgotten each `half_life_s`."""
-        return float(self._busy_s * 0.5 ** ((now - self._noted_at) / half_life_s)) / self.weight
-
-    def note_busy(self, seconds: float, now: float, half_life_s: float) -> None:
-        """It had a thread for so long, until `now`."""
-        self._busy_s = self.busy(now, half_life_s) * self.weight + seconds
-        self._noted_at = now
 
     @property
     def held_bytes(self) -> int:
@@ -100,14 +89,3 @@ def first_of_each(line: Iterable[W]) -> list[W]:
     for one in line:
         firsts.setdefault(id(one.account), one)
     return list(firsts.values())
-
-
-def least_served(ones: Iterable[W], kind: Kind) -> W | None:
-    """The one whose account has least of a kind, by its weight; the first among equals."""
-    kinds = COMPUTING if kind in COMPUTING else (kind,)
-
-    def had(one: W) -> float:
-        account = one.account
-        return 0.0 if account is None else sum(account.lent[kind] for kind in kinds) / account.weight
-
-    return min(ones, key=had, default=None)

@@ -1,8 +1,7 @@
 """Fair places: who computes next, when more calls wait than there are threads.
 
-The run that has had least of the threads goes first, by its weight; what it had long ago counts less and less. So a
-small run waits for one call to end and not for all that were begun before it (least attained service first: Kleinrock,
-Queueing Systems II, 4.7), and a long one gets what others leave, and in time its part.
+Runs take turns by the time they have had threads, by their weight (`turns.py`). So a small run waits for one call to
+end and not for all that were begun before it, and a long one gets its part however many small ones come.
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ from functools import partial
 import anyio
 
 from brim.pipeline.account import Account
+from brim.pipeline.turns import Turns
 
-HALF_LIFE_S = 5.0
-"""After so long half of what a run had counts."""
+CREDIT_S = 0.025
+"""Of threads, by which a run that begins is before the others."""
 
 
 @dataclass(eq=False, slots=True)
@@ -33,9 +33,11 @@ class FairPlaces:
     now: Callable[[], float]
     used: int = 0
     _line: list[_Waiting] = field(default_factory=list)
+    _turns: Turns = field(default_factory=lambda: Turns(CREDIT_S))
 
     async def take(self, account: Account | None = None) -> Callable[[], None]:
         """Wait for a place; what is returned gives it back."""
+        self._turns.comes(account)
         if self.used < self.total:
             self.used += 1
         else:
@@ -48,6 +50,7 @@ class FairPlaces:
         try:
             await waiting.turn.wait()
         except BaseException:
+            self._turns.goes(account)
             if waiting.turn.is_set():
                 self._give_on()
             else:
@@ -55,17 +58,14 @@ class FairPlaces:
             raise
 
     def _leave(self, account: Account | None, since: float) -> None:
-        if account is not None:
-            now = self.now()
-            account.note_busy(now - since, now, HALF_LIFE_S)
+        self._turns.got(account, self.now() - since)
         self._give_on()
 
     def _give_on(self) -> None:
         """The place of one that left is the next one's."""
-        if not self._line:
+        following = self._turns.next_of(self._line)
+        if following is None:
             self.used -= 1
             return
-        now = self.now()
-        first = min(self._line, key=lambda one: 0.0 if one.account is None else one.account.busy(now, HALF_LIFE_S))
-        self._line.remove(first)
-        first.turn.set()
+        self._line.remove(following)
+        following.turn.set()

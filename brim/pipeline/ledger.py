@@ -14,7 +14,7 @@ Rules of this file
 - State (of a sort, a join, groups) may stay in three quarters of the pool until computing, or a run that is to begin,
   needs it: its holders are asked for it then, the largest first, and write it down without borrowing anything.
 - Requests of one run are granted the furthest downstream first (the highest rank), first come among equals, and nobody
-  overtakes. Between runs the one that has least by its weight is next; who has its part already is passed over.
+  overtakes. Runs take turns by what they got, by their weights (`turns.py`); who has its part already is passed over.
 - The truth is never dropped: bytes that are there already are counted (`overdraw`), room or not, and nothing is lent
   until they are repaid. `cut` is what memory that nobody accounts for takes from the pool, and `ahead_paused` says that
   nothing more is lent ahead. Floors remain, and they are enough to go on with.
@@ -27,7 +27,8 @@ from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from brim.pipeline.account import COMPUTING, Account, Kind, first_of_each, least_served
+from brim.pipeline.account import COMPUTING, Account, Kind, first_of_each
+from brim.pipeline.turns import Turns
 
 
 @dataclass(eq=False, slots=True)
@@ -80,6 +81,7 @@ class Ledger:
     _requests: dict[Kind, list[Request]] = field(default_factory=lambda: {kind: [] for kind in Kind})
     _reservations: list[Request] = field(default_factory=list)
     _holders: list[Holder] = field(default_factory=list)
+    _turns: dict[Kind, Turns] = field(default_factory=lambda: {kind: Turns() for kind in Kind})
     _thread: int = field(default_factory=threading.get_ident)
 
     @property
@@ -245,6 +247,7 @@ class Ledger:
     def ask(self, request: Request) -> None:
         """Stand in line; `request.ring` is called when the bytes are lent, perhaps at once."""
         insort(self._requests[request.kind], request)
+        self._turns[request.kind].comes(request.account)
         self._grant()
 
     def withdraw(self, request: Request) -> None:
@@ -253,6 +256,7 @@ class Ledger:
             self.repay(request.kind, request.granted, request.account)
         elif request in self._requests[request.kind]:
             self._requests[request.kind].remove(request)
+            self._turns[request.kind].goes(request.account)
             self._grant()
 
     def repay(self, kind: Kind, size: int, account: Account | None = None) -> None:
@@ -296,7 +300,8 @@ class Ledger:
         """Whose turn it is in a line: of those who may have it, the run that has least; None where nobody waits."""
         line = self._requests[kind]
         firsts = line[:1] if kind is Kind.OVERSIZE else first_of_each(line)
-        return least_served([one for one in firsts if self._may_have(one.account, kind, self._size(one))], kind)
+        may_have = [one for one in firsts if self._may_have(one.account, kind, self._size(one))]
+        return self._turns[kind].next_of(may_have)
 
     def _size(self, request: Request) -> int:
         """What a request gets: for work at most what one loan may be."""
@@ -346,6 +351,7 @@ class Ledger:
             line = self._requests[kind]
             while (request := self._next(kind)) is not None and (grant := self._grantable(request)) is not None:
                 line.remove(request)
+                self._turns[kind].got(request.account, grant[1])
                 request.kind, request.granted = grant
                 self._lend(*grant, request.account)
                 request.ring()

@@ -54,7 +54,7 @@ class Threads:
     def __post_init__(self) -> None:
         self.places = anyio.Semaphore(self.count)
 
-    async def place(self, account: Any = None) -> Any:  # noqa: ARG002 - one run
+    async def place(self, account: Any = None) -> Any:
         await self.places.acquire()
         return self.places.release
 

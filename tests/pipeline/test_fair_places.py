@@ -12,25 +12,25 @@ def test_the_run_that_had_least_is_next_by_its_weight():
     now = [0.0]
     places, order = FairPlaces(1, lambda: now[0]), []
     greedy, heavy, small = Account(), Account(weight=10), Account()
-    greedy.note_busy(5, 0, 5.0)
-    heavy.note_busy(10, 0, 5.0)
 
-    async def one(name, account):
+    async def one(name, account, seconds):
         leave = await places.take(account)
         order.append(name)
+        now[0] += seconds
         leave()
 
     async def main():
         leave = await places.take(greedy)
         async with anyio.create_task_group() as tasks:
-            for name, account in [("greedy", greedy), ("greedy again", greedy), ("heavy", heavy), ("small", small)]:
-                tasks.start_soon(one, name, account)
+            calls = [("greedy", greedy, 1), ("greedy again", greedy, 1), ("heavy", heavy, 4), ("heavy again", heavy, 4)]
+            for name, account, seconds in [*calls, ("small", small, 1), ("small again", small, 1)]:
+                tasks.start_soon(one, name, account, seconds)
                 await anyio.lowlevel.checkpoint()
-            now[0] = 1.0
+            now[0] = 2.0
             leave()
 
     anyio.run(main)
-    assert order == ["small", "heavy", "greedy", "greedy again"]
+    assert order == ["heavy", "small", "heavy again", "small again", "greedy", "greedy again"]
     assert places.used == 0
 
 

@@ -390,10 +390,12 @@ def test_computing_goes_to_the_run_that_has_least_of_it_whatever_its_rank():
         ledger.enter(account)
     assert ledger.borrow(Kind.WORK, 60, 0, greedy)
     assert ledger.borrow(Kind.WORK, 40, 9, greedy)
-    _of_run(ledger, greedy, Kind.WORK, 40, 9, rung, "greedy")
+    for name in ("greedy", "greedy again", "greedy once more"):
+        _of_run(ledger, greedy, Kind.WORK, 40, 9, rung, name)
     _of_run(ledger, small, Kind.WORK, 40, 1, rung, "small")
-    ledger.repay(Kind.WORK, 40, greedy)
-    assert rung == ["small"]
+    for _ in range(2):
+        ledger.repay(Kind.WORK, 40, greedy)
+    assert rung == ["greedy", "small"]
 
 
 def test_a_run_with_a_limit_of_its_own_gets_no_more_and_computes_with_half_of_it():
