@@ -14,7 +14,7 @@ PROCESSES ?= 2
 PIPELINES ?= 500
 SECONDS ?= 60
 MOST ?= 200
-MEASURING := $(patsubst %,tests/test_%.py,hungry_functions in_a_memory_group benchmarks command_line embedding)
+MEASURING := $(patsubst %,tests/test_%.py,hungry_functions in_a_memory_group benchmarks command_line embedding service_run)
 
 .PHONY: setup demo test soak check format bench bench-speed cgroup materialise large transport sweep cost bench-page \
 	bench-all docs laws plans hard leaks chaos service cancel clean
@@ -61,9 +61,9 @@ hard: $(READY)
 leaks: $(READY)
 	cd tests && ../$(BIN)/python -m leak_run --pipelines $(PIPELINES)
 
-# Fifty clients on one engine for SECONDS: errors, memory of the process tree, times alone and under load.
+# Fifty clients on one engine of 512 MiB for SECONDS: errors, memory of the process tree, times alone and under load.
 service: $(READY)
-	cd tests && ../$(BIN)/python -m service_run --seconds $(SECONDS)
+	cd tests && ../$(BIN)/python -m service_run --seconds $(SECONDS) --clients 50
 
 # Each operator cancelled at its k-th await, once and twice, for k up to MOST: nothing swallowed, nothing left, how long.
 cancel: $(READY)
