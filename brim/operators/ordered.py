@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 T = TypeVar("T")
@@ -57,7 +58,10 @@ class Ordered(Generic[T]):
     ) -> bool | None:
         self._closed = True
         self._added.set()
-        return await self._tasks.__aexit__(kind, error, trace)
+        handled = await self._tasks.__aexit__(kind, error, trace)
+        if self._line and error is None:  # a group whose tasks were cancelled before it is left says nothing of it
+            await anyio.lowlevel.checkpoint_if_cancelled()
+        return handled
 
     @property
     def left(self) -> list[T]:

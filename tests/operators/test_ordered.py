@@ -142,3 +142,22 @@ def test_an_empty_window_ends_at_once():
         return anyio.current_time()
 
     assert run_virtual(main) == 0
+
+
+def test_a_window_whose_tasks_were_cancelled_before_it_is_left_says_so():
+    """Else who left the block would take what was sent for all."""
+
+    async def main():
+        left = False
+        with anyio.CancelScope() as scope:
+            async with Ordered(2, lambda _: anyio.sleep(0), lambda _: anyio.sleep_forever()) as window:
+                await window.slot()
+                window.add(1)
+                await anyio.wait_all_tasks_blocked()
+                scope.cancel()
+                with anyio.CancelScope(shield=True):
+                    await anyio.wait_all_tasks_blocked()
+            left = True
+        return left, window.left
+
+    assert anyio.run(main) == (False, [1])

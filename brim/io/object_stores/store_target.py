@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pyarrow as pa
 
 from brim.errors import ObjectMissing, PlanError
@@ -172,6 +173,7 @@ class StoreFiles:
 
     async def commit(self, files: Sequence[Path]) -> list[str]:
         """All objects are there: remove those that were there before; where the new ones are."""
+        await anyio.lowlevel.checkpoint_if_cancelled()  # from here on they stay
         made, self._made = self._made, []
         if old := sorted({*self._before} - {*made}):
             await self.objects.delete(old)
