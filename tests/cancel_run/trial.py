@@ -57,6 +57,7 @@ class Trial:
 
     def _prepare(self) -> None:
         """Import and start what the case needs, and find out what memory that is the least for it."""
+        self._renew()
         pipeline = self.case.make(self.world)
         self.memory = self.case.memory or least_memory(pipeline, self.case.batch_bytes)
 
