@@ -32,7 +32,9 @@ def _queue(pool=0, oversize=0):
     )
     writer.clock.start()
     reader.clock.start()
-    return ByteQueue(RunLedger(ledger), Oversize(ledger, InlineThreads(), sim.TrackedSpill()), sim.FLOOR, writer, reader)
+    return ByteQueue(
+        RunLedger(ledger), Oversize(ledger, InlineThreads(), sim.TrackedSpill()), sim.FLOOR, writer, reader
+    )
 
 
 def test_the_head_is_free_and_the_rest_on_loan():
