@@ -8,7 +8,7 @@ import pytest
 
 from brim.errors import PlanError
 from brim.limits import BATCH_BYTES_MAX, BATCH_BYTES_MIN, Limits
-from brim.pipeline.engine import limits_of
+from brim.pipeline.given_limits import limits_of
 from brim.sizes import GIB, MIB
 
 

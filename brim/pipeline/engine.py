@@ -18,21 +18,19 @@ import pyarrow as pa
 from anyio.abc import TaskGroup
 
 from brim.errors import BrimError, PlanError
-from brim.io import machine
 from brim.io.allocators import keep_pages_briefly
-from brim.io.gpus import gpus_here
 from brim.io.huge_pages import refuse_huge_pages
 from brim.io.object_stores.storage import StorageLike, storage_rules
 from brim.io.spill.folders import Folders, SpillFolders, spill_folders
 from brim.io.transfers.stores import open_stores
 from brim.io.workers.pools import open_pools
-from brim.limits import Limits
 from brim.operators.protocol import Stores
 from brim.pipeline.allot import OVERSIZE_SHARE, pad_bytes
 from brim.pipeline.batches import Batches, collect, drain
 from brim.pipeline.dashboard.address import checked_address
 from brim.pipeline.engine_stats import EngineStats
 from brim.pipeline.fair_places import FairPlaces
+from brim.pipeline.given_limits import limits_of
 from brim.pipeline.job import Job
 from brim.pipeline.ledger import Ledger
 from brim.pipeline.log import event_logger
@@ -48,7 +46,6 @@ from brim.pipeline.shared import NO_OPTIONS, Shared
 from brim.pipeline.tree_looks import TreeLooks
 from brim.pipeline.truth import Truth
 from brim.pipeline.world import LimitedThreads, LoopClock, World
-from brim.sizes import parse_size
 
 if TYPE_CHECKING:
     from brim.pipeline.builder import Pipeline
@@ -57,34 +54,6 @@ if TYPE_CHECKING:
 
 
 STORE_SHARE = 10  # what connections to object stores hold beyond what is lent, of the memory; the pad pays for it
-
-
-def limits_of(
-    *,
-    memory: int | str = "auto",
-    batch_bytes: int | str | None = None,
-    threads: int | None = None,
-    processes: int | None = None,
-    gpus: int | None = None,
-    max_connections: int = 64,
-    max_runs: int = 1,
-    admission: Literal["wait", "refuse"] = "wait",
-    egress: Literal["any", "public"] = "any",
-    spill_limit: int | str | None = None,
-) -> Limits:
-    """The limits these settings mean on this machine."""
-    return Limits(
-        memory=machine.free_memory() if memory == "auto" else parse_size(memory, whole=machine.available_memory()),
-        batch_bytes=None if batch_bytes is None else parse_size(batch_bytes),
-        threads=machine.cores() if threads is None else threads,
-        processes=machine.cores() if processes is None else processes,
-        gpus=gpus_here(gpus),
-        max_connections=max_connections,
-        max_runs=max_runs,
-        admission=admission,
-        egress=egress,
-        spill_limit=None if spill_limit is None else parse_size(spill_limit),
-    )
 
 
 class Engine:

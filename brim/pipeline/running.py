@@ -16,7 +16,8 @@ from brim.limits import Limits
 from brim.pipeline import batches, later_source
 from brim.pipeline.batches import Batches
 from brim.pipeline.blocking import BlockingBatches, block_on
-from brim.pipeline.engine import Engine, limits_of
+from brim.pipeline.engine import Engine
+from brim.pipeline.given_limits import limits_of
 from brim.pipeline.nodes import Node
 from brim.pipeline.progress import Wanted
 from brim.pipeline.report import Report

@@ -108,7 +108,7 @@ def test_a_real_group_is_what_auto_is_made_of():
         (group / "memory.limit_in_bytes").write_text(str(200 * MIB))
         code = (
             f"open({str(group / 'cgroup.procs')!r}, 'w').write('0')\n"
-            "from brim.pipeline.engine import limits_of\nprint(limits_of(memory='auto').memory)"
+            "from brim.pipeline.given_limits import limits_of\nprint(limits_of(memory='auto').memory)"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert 20 * MIB < int(done.stdout) <= 160 * MIB

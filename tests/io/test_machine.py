@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from brim.io import machine
-from brim.pipeline.engine import limits_of
+from brim.pipeline.given_limits import limits_of
 
 
 def test_auto_is_four_fifths_of_what_is_free():

@@ -166,7 +166,7 @@ def test_a_large_batch_keeps_the_loan_that_paid_for_it_until_its_reader_asks_aga
         queue = _queue(pool=2 * size, oversize=size)
         ledger, told = queue.ledger, []
         queue.writer.on_fact = lambda *fact: told.append(fact)
-        memory = StageMemory(RunLedger(ledger), queue.oversize, queue.writer, 0)
+        memory = StageMemory(ledger, queue.oversize, queue.writer, 0)
         assert ledger.borrow(Kind.OVERSIZE, size, 0)
         loan = memory.try_ahead(size)
         await queue.send(large, loan)

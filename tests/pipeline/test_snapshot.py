@@ -128,7 +128,7 @@ def test_once_a_filter_has_seen_all_what_follows_it_knows_its_rows(tmp_path):
         return number
 
     function = brim.row_udf(returns=pa.int64(), concurrency=1)(one_by_one)
-    numbers = brim.range(200).filter(col("id") % 2 == 0).with_columns(same=function(col("id")))
+    numbers = brim.range(4000).filter(col("id") % 2 == 0).with_columns(same=function(col("id")))
 
     async def main():
         nonlocal engine
@@ -140,5 +140,5 @@ def test_once_a_filter_has_seen_all_what_follows_it_knows_its_rows(tmp_path):
     ended = [stages for stages in seen if stages["filter-2"].state == "ended"]
     assert ended
     for stages in ended:
-        assert (stages["range-1"].rows_expected, stages["filter-2"].rows_expected) == (200, 100)
-        assert stages["with_columns-3.one_by_one"].rows_expected == 100
+        assert (stages["range-1"].rows_expected, stages["filter-2"].rows_expected) == (4000, 2000)
+        assert stages["with_columns-3.one_by_one"].rows_expected == 2000
