@@ -66,13 +66,17 @@ def owned(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.concat_batches([batch], memory_pool=arrow_pool())
 
 
-def apart(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """`batch`, copied when its buffers are parts of a larger one, as those of an IPC message are.
+def is_apart(batch: pa.RecordBatch) -> bool:
+    """Whether each column of `batch` can be let go by itself: those of an IPC message are parts of one buffer.
 
     Such a buffer keeps the whole alive when the other columns have long been dropped, and no size says so.
     """
-    parts = any(buffer is not None and buffer.parent is not None for array in batch for buffer in array.buffers())
-    return pa.concat_batches([batch], memory_pool=arrow_pool()) if parts else batch
+    return not any(buffer is not None and buffer.parent is not None for array in batch for buffer in array.buffers())
+
+
+def apart(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """`batch`, copied when its columns cannot be let go by themselves."""
+    return batch if is_apart(batch) else pa.concat_batches([batch], memory_pool=arrow_pool())
 
 
 def cut(batch: pa.RecordBatch, piece_bytes: int) -> Iterator[pa.RecordBatch]:

@@ -9,11 +9,11 @@ from brim.pipeline.expected_rows import expected_rows
 from brim.pipeline.lower import detail_of
 from brim.pipeline.nodes import Node, inputs_of
 from brim.pipeline.plan import Plan, Stage
-from brim.pipeline.report import OperatorReport, Report
+from brim.pipeline.report import SHOWN, OperatorReport, Report, shown
 from brim.sizes import format_size
 
 DECLARED, PLANNED = 44, 50
-HEADS = ("rows in", "rows out", "bytes out", "busy", "input", "room", "memory", "outside", "queue peak")
+HEADS = (*SHOWN, "queue peak")
 NEVER = "did not run"
 
 
@@ -68,29 +68,15 @@ def _planned(planned: Plan, stage: Stage) -> str:
 
 def _table(operators: Sequence[OperatorReport]) -> dict[str, str]:
     """A line for each operator by its id, and one of heads by the first of these, in columns of one width."""
-    rows = {HEADS[0]: HEADS, **{operator.id: _cells(operator) for operator in operators}}
+    rows = {
+        HEADS[0]: HEADS,
+        **{operator.id: (*shown(operator), format_size(operator.queue_peak_bytes)) for operator in operators},
+    }
     widths = [max(len(cells[column]) for cells in rows.values()) for column in range(len(HEADS))]
     return {
         id_: "  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
         for id_, cells in rows.items()
     }
-
-
-def _cells(operator: OperatorReport) -> tuple[str, ...]:
-    times = (
-        operator.busy_s,
-        operator.waiting_for_input_s,
-        operator.waiting_for_room_s,
-        operator.waiting_for_memory_s,
-        operator.waiting_for_outside_s,
-    )
-    return (
-        f"{operator.rows_in:,}",
-        f"{operator.rows_out:,}",
-        format_size(operator.bytes_out),
-        *(f"{seconds:.2f}s" for seconds in times),
-        format_size(operator.queue_peak_bytes),
-    )
 
 
 def _memory(planned: Plan, report: Report) -> list[str]:

@@ -122,11 +122,12 @@ class Report:
         return lines if self.chain is None else [*lines, f"chain: {self.chain}"]
 
 
-_HEADS = ("operator", "rows in", "rows out", "bytes out", "busy", "input", "room", "memory", "outside", "errors")
+SHOWN = ("rows in", "rows out", "bytes out", "busy", "input", "room", "memory", "outside")
+_HEADS = ("operator", *SHOWN, "errors")
 
 
 def _table(operators: Iterable[OperatorReport]) -> list[str]:
-    rows = [_HEADS, *(_cells(operator) for operator in operators)]
+    rows = [_HEADS, *((operator.id, *shown(operator), str(operator.errors)) for operator in operators)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
     return [
         "  ".join(cell.ljust(width) if not i else cell.rjust(width) for i, (cell, width) in enumerate(pairs)).rstrip()
@@ -134,7 +135,8 @@ def _table(operators: Iterable[OperatorReport]) -> list[str]:
     ]
 
 
-def _cells(operator: OperatorReport) -> tuple[str, ...]:
+def shown(operator: OperatorReport) -> tuple[str, ...]:
+    """What is `SHOWN` of an operator, as text."""
     times = (
         operator.busy_s,
         operator.waiting_for_input_s,
@@ -143,10 +145,8 @@ def _cells(operator: OperatorReport) -> tuple[str, ...]:
         operator.waiting_for_outside_s,
     )
     return (
-        operator.id,
         f"{operator.rows_in:,}",
         f"{operator.rows_out:,}",
         format_size(operator.bytes_out),
         *(f"{seconds:.2f}s" for seconds in times),
-        str(operator.errors),
     )

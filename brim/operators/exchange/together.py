@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import pyarrow as pa
 
@@ -33,13 +33,3 @@ class Columns:
         if not parts:
             return nulls(0, self.schema.field(name).type)
         return parts[0] if len(parts) == 1 else pa.concat_arrays(parts, memory_pool=arrow_pool())
-
-
-def are_apart(batches: Sequence[pa.RecordBatch]) -> bool:
-    """Whether each column can be let go by itself; those of a message of Arrow IPC lie in one buffer."""
-    return not any(
-        buffer is not None and buffer.parent is not None
-        for batch in batches
-        for array in batch
-        for buffer in array.buffers()
-    )

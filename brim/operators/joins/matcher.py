@@ -16,11 +16,11 @@ from pyarrow import compute as pc
 
 from brim.arrow_pool import arrow_pool
 from brim.operators.exchange.nulls import nulls
-from brim.operators.exchange.together import Columns, are_apart
+from brim.operators.exchange.together import Columns
 from brim.operators.joins.build_index import BuildIndex, index_bytes
 from brim.operators.joins.key_parts import KeyParts
 from brim.operators.joins.kind import JoinSpec
-from brim.sizes import cut
+from brim.sizes import cut, is_apart
 
 Flags = np.ndarray[Any, Any]
 
@@ -144,8 +144,9 @@ def matcher_bytes(
     columns = {*spec.needed(is_left=builds_left), *(() if keys.exact else names)}
     sizes = [sum(batch[name].nbytes for batch in batches) for name in columns]
     kept = sum(sizes) + index.kept + rows  # a flag a row
-    transient = max(sizes, default=0) if are_apart(batches) else sum(sizes)
-    whole = sum(sizes) + transient if are_apart(batches) else size + transient
+    apart = all(map(is_apart, batches))
+    transient = max(sizes, default=0) if apart else sum(sizes)
+    whole = sum(sizes) + transient if apart else size + transient
     return MatcherBytes(kept, max(size + index.making, whole + index.kept + rows) - kept)
 
 
