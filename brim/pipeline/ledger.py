@@ -77,6 +77,7 @@ class Ledger:
     peak: int = 0
     accounts: dict[Account, None] = field(default_factory=dict)
     spare_weight: float = 0.0
+    _weights: float = 0.0  # of all accounts: asked for at every loan
     _lent: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
     _requests: dict[Kind, list[Request]] = field(default_factory=lambda: {kind: [] for kind in Kind})
     _reservations: list[Request] = field(default_factory=list)
@@ -126,18 +127,20 @@ class Ledger:
     def enter(self, account: Account) -> None:
         """A run more to divide the pool between."""
         self.accounts[account] = None
+        self._weights = sum(one.weight for one in self.accounts)
 
     def leave(self, account: Account) -> None:
         """One less."""
         self.accounts.pop(account, None)
+        self._weights = sum(one.weight for one in self.accounts)
         self._grant()
 
     def share(self, account: Account | None) -> float:
         """The part of the pool that a run may have."""
         if account is None:
             return 1.0
-        others = sum(other.weight for other in self.accounts if other is not account)
-        return account.weight / (account.weight + others + self.spare_weight)
+        own = 0.0 if account in self.accounts else account.weight
+        return account.weight / (self._weights + own + self.spare_weight)
 
     def lent(self, kind: Kind) -> int:
         return self._lent[kind]
