@@ -1,4 +1,4 @@
-"""What is slow, on runs that are slow for one known reason each: the report, the events and `stats` name it.
+"""What is slow, on runs that are slow for one known reason each: the report, the events, `stats` and the page name it.
 
 What is slow waits in the server, the disk or the iterable itself; ten runs of about a second.
 """
@@ -12,11 +12,13 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
 import anyio
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from page_kit import Heard
 from PIL import Image
 from servers.faulty_http import faulty_server
 from servers.small_s3 import small_s3
@@ -32,11 +34,12 @@ NUMBERS = pa.schema({"id": pa.int64()})
 
 @dataclass
 class Seen:
-    """What a run told of its bottleneck: in the report, in events, and each `LOOK_S` in `stats`."""
+    """What a run told of its bottleneck: in the report, in events, each `LOOK_S` in `stats`, and on the live page."""
 
     report: brim.Report | None = None
     events: list[dict[str, Any]] = field(default_factory=list)
     looks: Counter[tuple[str, str]] = field(default_factory=Counter)
+    shown: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def held(self) -> Counter[tuple[str, str]]:
@@ -48,10 +51,13 @@ class Seen:
         return held
 
     def names(self, operator: str, resource: str, *, pressure: bool = True) -> None:
-        """Assert that all three say so; `pressure` says whether anybody is held back at all."""
+        """Assert that all four say so; `pressure` says whether anybody is held back at all.
+
+        The page says what was waited for most in the last seconds, so its last word is of the whole run.
+        """
         found, wanted = self.report.bottleneck, (operator, resource)
-        said = [(found.operator, found.resource), self.looks.most_common(1)[0][0], *_first(self.held)]
-        assert said == [wanted] * (3 if pressure else 2), f"{self.report}\n{self.held}\n{self.looks}"
+        said = [(found.operator, found.resource), self.looks.most_common(1)[0][0], self.shown[-1], *_first(self.held)]
+        assert said == [wanted] * (4 if pressure else 3), f"{self.report}\n{self.held}\n{self.looks}\n{self.shown}"
         assert {root for root, _ in self.held} <= {operator}
 
 
@@ -64,9 +70,10 @@ async def watched(
 ) -> Seen:
     """Run `pipeline`, its reader taking `pause_s` for each batch; `change` is given the engine before that."""
     seen = Seen()
-    settings = {"max_runs": 1, "processes": 2, "threads": 2, **settings}
+    settings = {"max_runs": 1, "processes": 2, "threads": 2, "dashboard": "127.0.0.1:0", **settings}
     async with brim.Engine(on_event=seen.events.append, **settings) as engine, anyio.create_task_group() as tasks:
         tasks.start_soon(_look, engine, seen.looks)
+        tasks.start_soon(_watch_page, engine.dashboard_url, seen.shown)
         if change is not None:
             change(engine)
         async with engine.stream(pipeline) as batches:
@@ -83,6 +90,15 @@ async def _look(engine: brim.Engine, looks: Counter[tuple[str, str]]) -> None:
         for run in engine.stats().runs:
             if run.bottleneck is not None:
                 looks[run.bottleneck.operator, run.bottleneck.resource] += 1
+
+
+async def _watch_page(url: str, shown: list[tuple[str, str]]) -> None:
+    """Keep what the page at `url` is served, while the run is under way."""
+    async with aiohttp.ClientSession() as client, client.get(f"{url}events") as answer:
+        heard = Heard(answer)
+        while (said := await heard.next("moment")) is not None:
+            found = [run["bottleneck"] for run in said[1]["runs"]]
+            shown.extend((one["operator"], one["resource"]) for one in found if one is not None)
 
 
 def heavy(count: int, rows: int = 16, **columns: Any) -> brim.Pipeline:

@@ -3,6 +3,6 @@
 engine.stats() ──► sampler ──► moment ──► /events ──► page
 events ──► event tap (the last few hundred; what they say of runs) ──┘
 
-The engine is only looked at: it is asked four times a second while somebody watches, once a second else, and told
-nothing. Who reads slowly misses something; he holds up nobody.
+The engine is only looked at: what is shown is asked four times a second while somebody watches, who waits for whom more
+often, all once a second else; it is told nothing. Who reads slowly misses something; he holds up nobody.
 """

@@ -3,6 +3,8 @@
 Rules of this file
 - One look for all who watch, on a timer of the loop: no task, nothing that waits. Looking costs the same for one
   reader and for sixteen.
+- Between looks that are shown there are glances, at who waits for whom alone: that flickers, and one look in a quarter
+  of a second may meet what is rare.
 - Looking takes a fiftieth of the loop's time at most: where a look takes long, for many runs, the next comes later.
 - An engine that is not open is no error: `latest` is None then, and those who watch are told.
 """
@@ -27,7 +29,7 @@ from brim.pipeline.dashboard.owners import owners
 from brim.pipeline.engine_stats import EngineStats
 from brim.pipeline.snapshot import RunSnapshot
 
-WATCHED_S, ALONE_S = 0.25, 1.0
+WATCHED_S, ALONE_S, GLANCE_S = 0.25, 1.0, 0.05
 SHARE = 50  # a look may take its part of the time in so many
 
 
@@ -60,6 +62,7 @@ class Sampler:
     _known: dict[str, _Known] = field(default_factory=dict)
     _taken: anyio.Event = field(default_factory=anyio.Event)
     _timer: asyncio.TimerHandle | None = None
+    _due: float = 0.0
 
     def start(self) -> None:
         """Look now, and go on until `end`; in the engine's loop."""
@@ -87,18 +90,36 @@ class Sampler:
             self.watchers -= 1
 
     def _look(self) -> None:
-        self._cancel()
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        """Look at all there is, for those who watch."""
+        began = asyncio.get_running_loop().time()
+        self._due = began + (WATCHED_S if self.watchers else ALONE_S)
         try:
             self._take(time.time(), self.engine.stats())
         except BrimError:
             self.latest = self.point = None
             self._known.clear()
         finally:  # whatever a look comes to, the next one is made
-            delay = max(WATCHED_S if self.watchers else ALONE_S, SHARE * (loop.time() - began))
-            self._timer = loop.call_later(delay, self._look)
+            self._look_again(began)
         self._wake()
+
+    def _glance(self) -> None:
+        """Look at who waits for whom."""
+        began = asyncio.get_running_loop().time()
+        try:
+            self._runs(self.engine.stats().runs)
+        except BrimError:
+            self._due = began  # the next look says so
+        finally:
+            self._look_again(began)
+
+    def _look_again(self, began: float) -> None:
+        """Set the timer: to a glance, or to the next look where that is due as soon or nobody watches."""
+        self._cancel()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        glances = self.watchers and now + 1.5 * GLANCE_S < self._due
+        at = max(now + GLANCE_S if glances else self._due, now + SHARE * (now - began))
+        self._timer = loop.call_at(at, self._glance if at < self._due else self._look)
 
     def _cancel(self) -> None:
         if self._timer is not None:

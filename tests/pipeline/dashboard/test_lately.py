@@ -44,3 +44,12 @@ def test_operator_and_resource_go_together():
     lately.look(_found("a", "memory"), 1.0)
     lately.look(_found("a", "cpu"), 0.3)
     assert lately.look(_found("a", "cpu"), 0.3).resource == "memory"
+
+
+@pytest.mark.parametrize("share", [2 / 3, 0.15])
+def test_the_waiting_for_others_counts(share):
+    """At every look some of those that wait, wait for somebody else; small shares add up."""
+    lately = Lately()
+    for _ in range(100):
+        seen = lately.look(_found("sort-2", share=share), 0.05)
+    assert (seen.operator, seen.share) == ("sort-2", pytest.approx(share))
