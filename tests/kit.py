@@ -164,10 +164,10 @@ class InlineThreads:
         await anyio.lowlevel.checkpoint()
         return function(*arguments)
 
-    wait = run_placed = run
+    wait = run
 
-    async def place(self, account: Any = None) -> Any:
-        return lambda: None
+    async def run_for(self, account: Any, function: Any, *arguments: Any) -> Any:
+        return await self.run(function, *arguments)
 
 
 @dataclass
@@ -179,10 +179,10 @@ class RealThreads:
     async def run(self, function: Any, *arguments: Any) -> Any:
         return await anyio.to_thread.run_sync(function, *arguments)
 
-    wait = run_placed = run
+    wait = run
 
-    async def place(self, account: Any = None) -> Any:
-        return lambda: None
+    async def run_for(self, account: Any, function: Any, *arguments: Any) -> Any:
+        return await self.run(function, *arguments)
 
 
 class LoopClock:

@@ -45,12 +45,14 @@ class Transform:
         stateless: `push` depends on its batch alone, so several calls may be under way at once.
         joins: small batches may be joined; not where the user asked for batches of few rows.
         makes_pieces: a call makes something of its batch; not where it only takes note of a few numbers.
+        keeps: the kernel may have something left at the end; else it is not asked, which costs a turn of a thread.
     """
 
     open_kernel: KernelFactory
     stateless: bool = False
     joins: bool = True
     makes_pieces: bool = True
+    keeps: bool = True
 
     def window_bytes(self, batch_bytes: int) -> int:
         return (2 if self.makes_pieces else 1) * batch_bytes
@@ -74,7 +76,8 @@ class Transform:
                     await bridge.push(bridge.joined(batch, inbox), window)
                     if getattr(kernel, "done", False):
                         return
-                await bridge.finish(window)
+                if self.keeps:
+                    await bridge.finish(window)
         finally:
             for call in window.left:
                 call.close()

@@ -1,19 +1,20 @@
 """An account: what one run has of an engine's memory, beside others, and whose turn it is. Pure.
 
 The pool is divided by weight: a run may have so much of what can be lent ahead, or held as state, as its weight is of
-all weights, one run more than there are. So there is always some left for the next that comes. Computing is lent for a
-moment only, and comes back; there runs take turns (`turns.py`).
+all weights, one run more than there are. So there is always some left for the next that comes. Of state it may have
+more while such a part is left beside it: that is asked back of who has most. Computing is lent for a moment only, and
+comes back; there runs take turns (`turns.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Protocol, TypeVar
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What a loan is for; see the rules of `ledger.py`."""
 
     AHEAD = "ahead"

@@ -74,6 +74,8 @@ class ByteQueue:
     _batches: int = 0
     _dropped_rows: int = 0
     _dropped_bytes: int = 0
+    _held_rows: int = 0
+    _held_bytes: int = 0
 
     def __post_init__(self) -> None:
         self.writer.on_reserve = self._hurry
@@ -85,18 +87,17 @@ class ByteQueue:
 
     @property
     def held_bytes(self) -> int:
-        return sum(entry.size for entry in self._entries)
+        return self._held_bytes
 
     def statistics(self) -> QueueStatistics:
-        held_rows, held_bytes = sum(entry.rows for entry in self._entries), self.held_bytes
         return QueueStatistics(
             rows=self._rows,
             bytes=self._bytes,
             batches=self._batches,
-            taken_rows=self._rows - held_rows - self._dropped_rows,
-            taken_bytes=self._bytes - held_bytes - self._dropped_bytes,
+            taken_rows=self._rows - self._held_rows - self._dropped_rows,
+            taken_bytes=self._bytes - self._held_bytes - self._dropped_bytes,
             held_batches=len(self._entries),
-            held_bytes=held_bytes,
+            held_bytes=self._held_bytes,
         )
 
     async def send(self, batch: pa.RecordBatch, loan: Loan | None = None) -> None:
@@ -227,11 +228,19 @@ class ByteQueue:
         self._rows += entry.rows
         self._bytes += entry.size
         self._batches += 1
-        self.peak_bytes = max(self.peak_bytes, self.held_bytes)
+        self._held_rows += entry.rows
+        self._held_bytes += entry.size
+        self.peak_bytes = max(self.peak_bytes, self._held_bytes)
         self._arrived.set()
 
-    def _take(self) -> None:
+    def _pop(self) -> _Entry:
         entry = self._entries.popleft()
+        self._held_rows -= entry.rows
+        self._held_bytes -= entry.size
+        return entry
+
+    def _take(self) -> None:
+        entry = self._pop()
         assert not entry.lent, "the head is free"
         if self._entries:
             lent, self._entries[0].lent = self._entries[0].lent, 0
@@ -252,7 +261,7 @@ class ByteQueue:
         self.reader_gone = True
         self.reader.empty_hand()
         while self._entries:
-            entry = self._entries.popleft()
+            entry = self._pop()
             self._dropped_rows += entry.rows
             self._dropped_bytes += entry.size
             if isinstance(entry.batch, Parcel):

@@ -27,9 +27,9 @@ from brim.io.workers.pools import open_pools
 from brim.operators.protocol import Stores
 from brim.pipeline.allot import OVERSIZE_SHARE, pad_bytes
 from brim.pipeline.batches import Batches, collect, drain
+from brim.pipeline.compute_threads import open_threads
 from brim.pipeline.dashboard.address import checked_address
 from brim.pipeline.engine_stats import EngineStats
-from brim.pipeline.fair_places import FairPlaces
 from brim.pipeline.given_limits import limits_of
 from brim.pipeline.job import Job
 from brim.pipeline.ledger import Ledger
@@ -45,7 +45,7 @@ from brim.pipeline.run_options import RunOptions
 from brim.pipeline.shared import NO_OPTIONS, Shared
 from brim.pipeline.tree_looks import TreeLooks
 from brim.pipeline.truth import Truth
-from brim.pipeline.world import LimitedThreads, LoopClock, World
+from brim.pipeline.world import LoopClock, World
 
 if TYPE_CHECKING:
     from brim.pipeline.builder import Pipeline
@@ -234,11 +234,11 @@ class Engine:
         limits, clock, random = self.limits, LoopClock(), Random()  # noqa: S311 - jitter, no secrets
         limit = limits.memory - pad_bytes(limits.memory)
         ledger = Ledger(max(0, limit), oversize_limit=max(0, limit // OVERSIZE_SHARE))
-        threads = LimitedThreads(FairPlaces(limits.threads, clock.now))
         spill = SpillFolders(self._spill_dirs, limits.spill_limit)
         egress, connections = limits.egress, limits.max_connections
         try:
             async with (
+                open_threads(limits.threads, clock.now) as threads,
                 open_stores(
                     clock=clock,
                     random=random,

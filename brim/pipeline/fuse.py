@@ -147,7 +147,7 @@ def fuse(stages: Sequence[Stage]) -> tuple[Stage, ...]:
                 id=below.id,
                 name=below.name if below.name == moved.name else f"{below.name}+{moved.name}",
                 detail=f"{below.detail} → {moved.detail}",
-                operator=Transform(joined, stateless=True, joins=_joins(below, stage)),
+                operator=_transform(joined, joins=_joins(below, stage)),
                 inputs=below.inputs,
                 nodes=(*below.nodes, *moved.nodes),
             )
@@ -155,6 +155,10 @@ def fuse(stages: Sequence[Stage]) -> tuple[Stage, ...]:
             made.append(moved)
         place[index] = len(made) - 1
     return tuple(made)
+
+
+def _transform(joined: Fused, *, joins: bool) -> Transform:
+    return Transform(joined, stateless=True, joins=joins, keeps=joined.aggregation is not None)
 
 
 def _joins(*stages: Stage) -> bool:

@@ -85,7 +85,9 @@ class Job:
 
     def _new_run(self, plan: Plan) -> Run:
         watch, shared = self.observer, self.shared
-        return Run(plan, shared.world, watch.fact, watch.tick, alone=shared.alone, account=self._account)
+        return Run(
+            plan, shared.world, watch.fact, watch.tick, alone=shared.alone, slower=shared.slower, account=self._account
+        )
 
     def _end(self, plan: Plan | None) -> None:
         if self.run is not None:

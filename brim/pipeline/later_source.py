@@ -10,7 +10,6 @@ A look has a deadline. In a running event loop nobody looks without being awaite
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -31,10 +30,10 @@ from brim.operators.expressions.tree import Tree
 from brim.operators.protocol import Operator
 from brim.operators.protocol import Stores as AnyStores
 from brim.operators.safe_url import safe_url
-from brim.pipeline.fair_places import FairPlaces
+from brim.pipeline.compute_threads import open_threads
 from brim.pipeline.nodes import Node, Scan, inputs_of, transform
 from brim.pipeline.own_loop import own_loop
-from brim.pipeline.world import LimitedThreads, LoopClock
+from brim.pipeline.world import LoopClock
 
 LOOK_S = 120.0
 _CONNECTIONS = 8
@@ -89,13 +88,16 @@ class LaterSource:
 
     async def look_alone(self) -> StoredSource:
         """Look outside any engine."""
-        threads = LimitedThreads(FairPlaces(1, time.monotonic))
-        async with open_stores(
-            clock=LoopClock(),
-            random=Random(),  # noqa: S311 - jitter, no secrets
-            threads=threads,
-            max_connections=_CONNECTIONS,
-        ) as stores:
+        clock = LoopClock()
+        async with (
+            open_threads(1, clock.now) as threads,
+            open_stores(
+                clock=clock,
+                random=Random(),  # noqa: S311 - jitter, no secrets
+                threads=threads,
+                max_connections=_CONNECTIONS,
+            ) as stores,
+        ):
             return await self.look(stores)
 
     async def look(self, stores: Stores) -> StoredSource:

@@ -296,8 +296,12 @@ class Ledger:
         """Whether a run may be lent so much more beside others."""
         if account is None:
             return True
-        whole = self.state_limit if kind is Kind.STATE else self.ahead_limit
-        return account.may_have(kind, size, int(whole * self.share(account)))
+        share = self.share(account)
+        if kind is not Kind.STATE:
+            return account.may_have(kind, size, int(self.ahead_limit * share))
+        part = int(self.state_limit * share)
+        spare = self._room(kind) - part  # what is left beside another's part, until he who has more is asked for it
+        return account.may_have(kind, size, max(part, account.lent[kind] + max(0, spare)))
 
     def _next(self, kind: Kind) -> Request | None:
         """Whose turn it is in a line: of those who may have it, the run that has least; None where nobody waits."""
@@ -323,8 +327,10 @@ class Ledger:
         self.peak = max(self.peak, self.used)
 
     def _grant(self) -> None:
-        self._grant_lines()
-        self._ask_holders()
+        if self._reservations or any(self._requests.values()):
+            self._grant_lines()
+        if self._holders:
+            self._ask_holders()
 
     def _ask_holders(self) -> None:
         """Ask for state, the largest first, until enough should come back for whoever is first in the line."""

@@ -178,7 +178,7 @@ class _Open:
 
 
 def _stateless(kernel: Kernel) -> Transform:
-    return Transform(Fused((kernel,)), stateless=True)
+    return Transform(Fused((kernel,)), stateless=True, keeps=False)
 
 
 def _dead_letters(function: UserFunction) -> DeadLetterFolder | None:

@@ -50,10 +50,11 @@ def plan(
     places: Places | None = None,
     most: int | None = None,
     floors_most: int | None = None,
+    planned: Node | None = None,
 ) -> Plan:
     """How to run `node` within `limits`; `base` says what worker processes weigh, given how many each function gets.
 
-    `most` and `floors_most` are those of `allot`.
+    `most` and `floors_most` are those of `allot`; `planned` is what `optimize` makes of `node`, where it is known.
 
     `places` are the devices that were reserved for it; where nothing was said, all of them are free.
 
@@ -64,13 +65,13 @@ def plan(
         TooFewDevices: the workers of all its stages do not find devices at once.
         PlanError: what was declared cannot run.
     """
-    planned = optimize(node)
+    planned = optimize(node) if planned is None else planned
     stages = fuse(lower(planned, limits))
     check(stages)
     wanted = pinnings(stages, limits)
     places = placed_alone(wanted, limits.gpus) if places is None else places
     pinned = places_each(wanted, places)
-    operators, functions = [stage.operator for stage in stages], process_functions(node)
+    operators, functions = [stage.operator for stage in stages], process_functions(planned)
     for each in range(limits.processes if functions else 1, 0, -1):
         workers = {one: min(worker_count(one, limits), each, pinned.get(one, each)) for one in functions}
         taken = base(workers)
@@ -101,11 +102,11 @@ def places_each(wanted: Sequence[Pinning], places: Places) -> Counter[UserFuncti
     return counts
 
 
-def wanted_devices(node: Node, limits: Limits) -> list[Pinning]:
-    """The stages of `node` whose workers sit on devices."""
-    if not any(function.gpus for function in process_functions(node)):
+def wanted_devices(planned: Node, limits: Limits) -> list[Pinning]:
+    """The stages of `planned`, after all rules, whose workers sit on devices."""
+    if not any(function.gpus for function in process_functions(planned)):
         return []
-    return pinnings(fuse(lower(optimize(node), limits)), limits)
+    return pinnings(fuse(lower(planned, limits)), limits)
 
 
 def _remedy(base: int, runs: int) -> str:
@@ -118,10 +119,10 @@ def worker_count(function: UserFunction, limits: Limits) -> int:
     return min(function.concurrency or limits.processes, limits.processes)
 
 
-def process_functions(node: Node) -> tuple[UserFunction, ...]:
-    """The user functions of `node` that run in worker processes, each once."""
+def process_functions(planned: Node) -> tuple[UserFunction, ...]:
+    """The user functions of `planned`, after all rules, that run in worker processes, each once."""
     found: dict[UserFunction, None] = {}
-    for function in _functions(optimize(node)):
+    for function in _functions(planned):
         if function.backend == "process":
             found.setdefault(function)
     return tuple(found)

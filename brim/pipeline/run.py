@@ -33,7 +33,8 @@ STALL_TICKS = 3
 class Run:
     """A plan on its way through a world. `output` is what the consumer reads.
 
-    `on_fact` gets what operators tell; `on_tick` is called every `tick_s`, for whoever watches.
+    `on_fact` gets what operators tell; `on_tick` is called every `tick_s`, for whoever watches, and `slower` by so many
+    times where an engine has many runs to look at.
     """
 
     plan: Plan
@@ -42,6 +43,7 @@ class Run:
     on_tick: Callable[[float], None]
     tick_s: float = 0.05
     alone: Callable[[], bool] = lambda: True
+    slower: Callable[[], float] = lambda: 1.0
     account: Account | None = None
     states: tuple[StageState, ...] = field(init=False)
     consumer: StageState = field(init=False)
@@ -120,7 +122,7 @@ class Run:
         """Call `on_tick`, and end the run when every stage waits for another and nothing moves."""
         still, moved = 0, -1
         while True:
-            await self.world.clock.sleep(self.tick_s)
+            await self.world.clock.sleep(self.tick_s * self.slower())
             self.on_tick(self.world.clock.now())
             before, moved = moved, sum(q.statistics().batches - q.statistics().held_batches for q in self.queues)
             still = still + 1 if moved == before and self._blocked() else 0

@@ -24,11 +24,13 @@ from brim.pipeline.ledger import Request
 from brim.pipeline.nodes import Node
 from brim.pipeline.place_workers import pinnings
 from brim.pipeline.plan import Plan
-from brim.pipeline.planner import plan, process_functions, wanted_devices
+from brim.pipeline.planner import optimize, plan, process_functions, wanted_devices
 from brim.pipeline.run_options import RunOptions
 from brim.pipeline.world import World
 
 NO_OPTIONS = RunOptions()
+
+RUNS_LOOKED_AT = 4  # twenty times a second
 
 
 @dataclass(eq=False, slots=True)
@@ -60,15 +62,16 @@ class Shared:
 
     async def admit(self, node: Node, options: RunOptions = NO_OPTIONS) -> Plan:
         """A plan of `node` whose devices and floors are reserved."""
-        devices = await self.devices.reserve(wanted_devices(node, self.limits))
+        planned = optimize(node)
+        devices = await self.devices.reserve(wanted_devices(planned, self.limits))
         try:
-            return await self._admit(node, devices, options)
+            return await self._admit(node, planned, devices, options)
         except BaseException:
             self.devices.release(devices)
             raise
 
-    async def _admit(self, node: Node, devices: Reservation, options: RunOptions) -> Plan:
-        weights = await self._weigh_workers(node, devices)  # may take long, so nobody waits behind it
+    async def _admit(self, node: Node, optimized: Node, devices: Reservation, options: RunOptions) -> Plan:
+        weights = await self._weigh_workers(optimized, devices)  # may take long, so nobody waits behind it
         async with self._line:
             self._forget_ended_workers()
             self._weights.update(weights)  # workers that ended in the meantime are started again
@@ -80,6 +83,7 @@ class Shared:
                 places=devices.places,
                 most=options.max_memory,
                 floors_most=self._floors_most(),
+                planned=optimized,
             )
             await self._reserve_template()
             for function, count in planned.workers.items():
@@ -128,6 +132,10 @@ class Shared:
         """Whether one run has the engine for itself."""
         return self.running <= 1
 
+    def slower(self) -> float:
+        """How many times as seldom each run is looked at: looking takes the time of the loop."""
+        return max(1.0, self.running / RUNS_LOOKED_AT)
+
     def _base_with(self, workers: Mapping[UserFunction, int]) -> int:
         """What all workers weigh when a run with `workers` is let in."""
         bases = self._bases | {function: self._needed(function, count) for function, count in workers.items()}
@@ -138,12 +146,12 @@ class Shared:
         weight = self._weights.get(function, 0) * (self._workers[function] + count)
         return max(weight, self._bases.get(function, 0))
 
-    async def _weigh_workers(self, node: Node, devices: Reservation) -> dict[UserFunction, int]:
-        """What a worker of each function of `node` weighs, with what a call was declared to take.
+    async def _weigh_workers(self, optimized: Node, devices: Reservation) -> dict[UserFunction, int]:
+        """What a worker of each function of `optimized` weighs, with what a call was declared to take.
 
         One is started where none lives.
         """
-        functions = process_functions(node)
+        functions = process_functions(optimized)
         for function in functions:
             if function not in self._weights or function not in self._alive():
                 base_bytes = await self.pools.measure(function, devices.of(function))

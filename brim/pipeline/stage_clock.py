@@ -45,7 +45,10 @@ class StageClock:
         """What the stage does now."""
         if self._working:
             return BUSY
-        return next((wait for wait in PRECEDENCE if self._waits[wait]), BUSY)
+        for wait in PRECEDENCE:  # a loop, because this is asked for at every change
+            if self._waits[wait]:
+                return wait
+        return BUSY
 
     @property
     def resource(self) -> Resource | None:
@@ -86,6 +89,16 @@ class StageClock:
         finally:
             self._change(None, None, working=-1)
 
+    @contextmanager
+    def calling(self) -> Iterator[ThreadCall]:
+        """Around a call that waits for a thread; what is yielded tells from there that it begins, and when it waits."""
+        call = ThreadCall(self._change)
+        self._change(Waits.OUTSIDE, Resource.CPU)
+        try:
+            yield call
+        finally:
+            self._change(None, None, working=-1) if call.begun else self._change(Waits.OUTSIDE, Resource.CPU, -1)
+
     def _change(self, wait: Waits | None, resource: Resource | None, count: int = 1, working: int = 0) -> None:
         """Begin to wait, or end it where `count` is -1; `working` calls more compute from now on."""
         with self._lock:
@@ -114,7 +127,13 @@ class ThreadCall:
     """A call in a thread; it computes but for what it says it waits for. Waits inside of one another are one."""
 
     change: Callable[..., None]
+    begun: bool = False
     _depth: int = 0
+
+    def begin(self) -> None:
+        """It has the thread that it waited for."""
+        self.begun = True
+        self.change(Waits.OUTSIDE, Resource.CPU, -1, working=1)
 
     @contextmanager
     def blocked(self, resource: Resource) -> Iterator[None]:

@@ -14,7 +14,7 @@ from brim.io.workers.devices import Place
 from brim.operators.protocol import Caller, Clock, SpillSpace, Stage, Stores, Threads, Workers
 from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.account import Account
-from brim.pipeline.stage_clock import StageClock
+from brim.pipeline.stage_clock import StageClock, ThreadCall
 from brim.pipeline.stage_memory import StageMemory
 from brim.pipeline.stage_state import StageState
 from brim.pipeline.world import EngineThreads, World
@@ -38,16 +38,17 @@ class StageThreads:
         return self.threads.count
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
-        with self.clock.waiting(Waits.OUTSIDE, Resource.CPU):
-            leave = await self.threads.place(self.account)
-        try:
-            with self.clock.working() as call:
-                return await self.threads.run_placed(heard, call.blocked, function, *arguments)
-        finally:
-            leave()
+        with self.clock.calling() as call:
+            return await self.threads.run_for(self.account, _begun, call, function, *arguments)
 
     async def wait(self, function: Callable[..., T], *arguments: Any) -> T:
         return await self.threads.wait(function, *arguments)
+
+
+def _begun(call: ThreadCall, function: Callable[..., T], *arguments: Any) -> T:
+    """In the thread that the call waited for."""
+    call.begin()
+    return heard(call.blocked, function, *arguments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,22 +54,19 @@ class Threads:
     def __post_init__(self) -> None:
         self.places = anyio.Semaphore(self.count)
 
-    async def place(self, account: Any = None) -> Any:
-        await self.places.acquire()
-        return self.places.release
+    async def run_for(self, account: Any, function: Any, *arguments: Any) -> Any:
+        async with self.places:
+            return await self.wait(function, *arguments)
 
-    async def run_placed(self, function: Any, *arguments: Any) -> Any:
+    async def run(self, function: Any, *arguments: Any) -> Any:
+        return await self.run_for(None, function, *arguments)
+
+    async def wait(self, function: Any, *arguments: Any) -> Any:
         await anyio.lowlevel.checkpoint()
         if pause := self.delays.draw(self.random):
             with anyio.CancelScope(shield=True):
                 await anyio.sleep(pause)
         return function(*arguments)
-
-    async def run(self, function: Any, *arguments: Any) -> Any:
-        async with self.places:
-            return await self.run_placed(function, *arguments)
-
-    wait = run_placed
 
 
 @dataclass

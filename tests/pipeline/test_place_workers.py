@@ -13,7 +13,7 @@ from brim.errors import TooFewDevices
 from brim.io.workers.devices import Devices
 from brim.limits import Limits
 from brim.pipeline.place_workers import Pinning, place_workers, placed_alone
-from brim.pipeline.planner import estimated_base, plan, wanted_devices
+from brim.pipeline.planner import estimated_base, optimize, plan, wanted_devices
 from brim.pipeline.udf import declare
 from brim.sizes import GIB
 
@@ -99,7 +99,7 @@ def test_a_plan_says_how_many_workers_its_devices_allow_and_where_they_sit():
 
 def test_a_function_that_two_stages_use_has_a_place_in_each():
     node = brim.range(10).select(a=half(col("id"))).select(b=half(col("a"))).node
-    assert len(wanted_devices(node, Limits(**LIMITS, gpus=1))) == 2
+    assert len(wanted_devices(optimize(node), Limits(**LIMITS, gpus=1))) == 2
     planned = plan(node, Limits(**LIMITS, gpus=1), base=estimated_base)
     assert list(planned.places.values()) == [((0,),), ((0,),)]
     with pytest.raises(TooFewDevices):

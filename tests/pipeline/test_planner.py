@@ -14,7 +14,7 @@ import brim
 from brim import col
 from brim.errors import BudgetTooSmall, PlanError
 from brim.limits import Limits
-from brim.pipeline.planner import WORKER_BYTES, estimated_base, plan, process_functions, worker_count
+from brim.pipeline.planner import WORKER_BYTES, estimated_base, optimize, plan, process_functions, worker_count
 from brim.sizes import GIB, KIB, MIB
 
 
@@ -89,7 +89,7 @@ def test_a_batch_is_as_large_as_was_said():
 
 
 def test_functions_with_workers_are_counted_once_each():
-    assert [function.name for function in process_functions(WITH_WORKERS.node)] == ["first", "second"]
+    assert [function.name for function in process_functions(optimize(WITH_WORKERS.node))] == ["first", "second"]
     limits = Limits(processes=2)
     assert [worker_count(function.declared, limits) for function in (first, second)] == [2, 2]
     assert [worker_count(function.declared, Limits(processes=5)) for function in (first, second)] == [3, 5]
@@ -115,7 +115,7 @@ def test_fewer_workers_are_planned_before_a_plan_is_refused():
 
 
 def test_a_function_nobody_reads_the_column_of_needs_no_worker():
-    assert process_functions(NUMBERS.with_columns(x=first(col("id"))).select("id").node) == ()
+    assert process_functions(optimize(NUMBERS.with_columns(x=first(col("id"))).select("id").node)) == ()
 
 
 def test_an_iterator_that_would_be_read_twice_is_refused():

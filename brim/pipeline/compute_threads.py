@@ -1,0 +1,188 @@
+"""Threads that compute: an engine's own, each of which takes the next call off the line when it ends one.
+
+A thread that is free does not wait for the loop, which may be busy, and the loop hears of ended calls many at a time.
+Where it falls behind, only calls of young runs are begun: what others end would lie before them, and before whatever
+else the application does in its loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from brim.pipeline.account import Account
+from brim.pipeline.call_line import CallLine
+
+T = TypeVar("T")
+
+WAITING_THREADS = 64
+
+
+@dataclass(eq=False, slots=True)
+class _Call:
+    """A call on its way: what is called, and once it has ended its value or its error."""
+
+    account: Account | None
+    function: Callable[..., Any] | None
+    arguments: tuple[Any, ...]
+    context: Context
+    heard: asyncio.Future[None]
+    ended: bool = False
+    value: Any = None
+    error: BaseException | None = None
+
+    def compute(self) -> None:
+        """In its thread. Nothing but the outcome is held afterwards."""
+        function, arguments = self.function, self.arguments
+        self.function, self.arguments = None, ()
+        assert function is not None
+        try:
+            self.value = self.context.run(function, *arguments)
+        except BaseException as error:  # noqa: BLE001 - it is the caller's
+            self.error = error
+
+    def outcome(self) -> Any:
+        """Once: the value, or the error is raised."""
+        value, error, self.value, self.error = self.value, self.error, None, None
+        if error is None:
+            return value
+        try:
+            raise error
+        finally:
+            del error  # its traceback knows this frame
+
+
+@dataclass(eq=False, slots=True)
+class ComputeThreads:
+    """`count` threads for what computes, begun when they are needed, and anyio's for what waits for the outside.
+
+    `now` is a clock in seconds that any thread may ask.
+    """
+
+    count: int
+    now: Callable[[], float]
+    waiting: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(WAITING_THREADS))
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    _line: CallLine[_Call] = field(default_factory=CallLine)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _bells: SimpleQueue[None] = field(default_factory=SimpleQueue)  # one for each call that was put into the line
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _computing: int = 0
+    _ended: deque[_Call] = field(default_factory=deque)
+    _told: bool = False
+    _owed: int = 0  # bells that were answered while the loop was behind
+    _closed: bool = False
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await self.run_for(None, function, *arguments)
+
+    async def wait(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await anyio.to_thread.run_sync(function, *arguments, limiter=self.waiting)
+
+    async def run_for(self, account: Account | None, function: Callable[..., T], *arguments: Any) -> T:
+        """Call `function` in a thread when it is the turn of the run that has `account`.
+
+        A cancellation takes the call out of the line; one that has begun is waited for, and what it returns is
+        returned, so that nothing that it opened is lost: the cancellation strikes at the next wait.
+        """
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        call = _Call(account, function, arguments, copy_context(), self._loop.create_future())
+        self._put(call)
+        try:
+            await call.heard
+        except asyncio.CancelledError:
+            with self._lock:
+                if self._line.remove(call):
+                    raise
+            if await self._outlast(call):
+                raise
+        return call.outcome()  # type: ignore[no-any-return]
+
+    async def _outlast(self, call: _Call) -> bool:
+        """Wait for the end of a call that has begun; says whether a cancellation would not come again by itself."""
+        native = anyio.current_effective_deadline() > float("-inf")
+        with anyio.CancelScope(shield=True):
+            while not call.ended:
+                call.heard = self._loop.create_future()
+                try:
+                    await call.heard
+                except asyncio.CancelledError:
+                    native = True
+        return native
+
+    def _put(self, call: _Call) -> None:
+        with self._lock:
+            self._line.add(call)
+            if self._computing + len(self._line) > len(self._threads) < self.count:
+                self._threads.append(threading.Thread(target=self._work, name="brim computes", daemon=True))
+                self._threads[-1].start()
+        self._bells.put(None)
+
+    def _work(self) -> None:
+        """In each thread."""
+        while True:
+            self._bells.get()
+            with self._lock:
+                if self._closed:
+                    return
+                call = self._line.take(urgent=len(self._ended) >= self.count)
+                self._computing += call is not None
+                self._owed += call is None and len(self._line) > 0
+            if call is not None:
+                self._compute(call)
+            del call  # nor may a thread that waits hold what it computed
+
+    def _compute(self, call: _Call) -> None:
+        began = self.now()
+        call.compute()
+        with self._lock:
+            self._computing -= 1
+            self._line.ended(call.account, self.now() - began)
+        self._ended.append(call)
+        if not self._told:
+            self._told = True
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                self._loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        """In the loop, for all that have ended since the last time."""
+        self._told = False  # before the deque is looked at: what comes from now on tells again
+        while self._ended:
+            call = self._ended.popleft()
+            call.ended = True
+            if not call.heard.done():
+                call.heard.set_result(None)
+        if self._owed:
+            with self._lock:
+                owed, self._owed = self._owed, 0
+            for _ in range(owed):
+                self._bells.put(None)
+
+    def close(self) -> None:
+        """Nothing is called any more. Threads that are free have ended when this returns."""
+        with self._lock:
+            self._closed, idle = True, not self._computing
+        for _ in self._threads:
+            self._bells.put(None)
+        for thread in self._threads if idle else ():
+            thread.join()
+
+
+@asynccontextmanager
+async def open_threads(count: int, now: Callable[[], float]) -> AsyncIterator[ComputeThreads]:
+    """Threads for the running loop."""
+    threads = ComputeThreads(count, now)
+    try:
+        yield threads
+    finally:
+        threads.close()
