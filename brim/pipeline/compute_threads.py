@@ -83,6 +83,12 @@ class ComputeThreads:
     _owed: int = 0  # bells that were answered while the loop was behind
     _closed: bool = False
 
+    @property
+    def calls(self) -> int:
+        """How many compute or wait for a thread."""
+        with self._lock:
+            return self._computing + len(self._line)
+
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         return await self.run_for(None, function, *arguments)
 

@@ -78,7 +78,7 @@ def check_idle(engine: brim.Engine) -> None:
     assert engine.stats().runs == (), "the run is still there"
     assert not ledger.accounts, f"accounts of runs that have ended: {ledger.accounts}"
     threads = shared.world.threads
-    calls = [threads.places.used, threads.placed.borrowed_tokens, threads.waiting.borrowed_tokens]
+    calls = [threads.calls, threads.waiting.borrowed_tokens]
     assert not any(calls), f"calls in threads go on: {calls}"
 
 

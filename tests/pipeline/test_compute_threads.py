@@ -158,14 +158,14 @@ def test_a_native_cancellation_waits_too_and_is_not_lost():
 
 
 def test_runs_take_turns():
-    order, gate = [], threading.Event()
+    order, begun, gate = [], threading.Event(), threading.Event()
 
     async def main(threads):
         greedy, small = Account(), Account()
         await threads.run_for(greedy, time.sleep, 0.06)  # it has had more than what makes a run young
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(threads.run, gate.wait)
-            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(threads.run, lambda: begun.set() or gate.wait())
+            await anyio.to_thread.run_sync(begun.wait)
             for name, account in (("greedy", greedy), ("greedy", greedy), ("small", small), ("small", small)):
                 tasks.start_soon(threads.run_for, account, order.append, name)
             await anyio.wait_all_tasks_blocked()
@@ -211,7 +211,7 @@ def test_every_call_ends_once_whoever_is_cancelled(count, calls):
         async with anyio.create_task_group() as tasks:
             for number, (which, patience, fails) in enumerate(calls):
                 tasks.start_soon(call, threads, number, which, patience, fails)
-        assert (threads._computing, len(threads._line)) == (0, 0)
+        assert threads.calls == 0
 
     tasks = None
     run(main, count)
