@@ -17,10 +17,13 @@ import pyarrow as pa
 from brim.events import BatchResized, Overshot
 from brim.operators.ordered import Ordered
 from brim.operators.work_estimate import LeastOfLast, WorkEstimate
-from brim.sizes import cut, format_size
+from brim.sizes import KIB, cut, format_size
 
 PROBE_ROWS = 1024
 PROBE_SHARE = 16
+SURE_PROBE_BYTES = 128 * KIB
+"""The probe of what never makes more than it reads: all of a small batch, for a call costs more than it would teach."""
+
 RISE, FALL = 0.5, 0.1
 HOLD_CALLS = 8
 REGROWTH = 1.25
@@ -57,12 +60,14 @@ class Inflation:
     """What one operator in one run makes of its input, and takes for it.
 
     `target_bytes` is what an output should weigh, `work_limit` the most a call should take beside its input and output
-    (None where that is not counted), `work` how that is estimated. `share` is the part of a full cut that is dared
-    after an overshoot; `unsettled` says that there was one, and that calls under way will teach more.
+    (None where that is not counted), `work` how that is estimated, `inflates` whether an output may be larger than its
+    input. `share` is the part of a full cut that is dared after an overshoot; `unsettled` says that there was one, and
+    that calls under way will teach more.
     """
 
     target_bytes: int
     work_limit: int | None = None
+    inflates: bool = True
     work: WorkEstimate = field(default_factory=LeastOfLast)
     share: float = 1.0
     unsettled: bool = False
@@ -174,5 +179,8 @@ class Inflation:
     def first(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The first of the parts that `batch` would be cut into now."""
         if self.mean is None:
-            return next(cut(batch.slice(0, PROBE_ROWS), max(1, self.target_bytes // PROBE_SHARE)))
+            probe = max(1, self.target_bytes // PROBE_SHARE)
+            if self.inflates:
+                return next(cut(batch.slice(0, PROBE_ROWS), probe))
+            return next(cut(batch, min(self.target_bytes, max(probe, SURE_PROBE_BYTES))))
         return next(cut(batch, self.input_bytes))

@@ -46,6 +46,7 @@ class Transform:
         joins: small batches may be joined; not where the user asked for batches of few rows.
         makes_pieces: a call makes something of its batch; not where it only takes note of a few numbers.
         keeps: the kernel may have something left at the end; else it is not asked, which costs a turn of a thread.
+        inflates: the kernel may make more bytes than it reads.
     """
 
     open_kernel: KernelFactory
@@ -53,6 +54,7 @@ class Transform:
     joins: bool = True
     makes_pieces: bool = True
     keeps: bool = True
+    inflates: bool = True
 
     def window_bytes(self, batch_bytes: int) -> int:
         return (2 if self.makes_pieces else 1) * batch_bytes
@@ -67,7 +69,8 @@ class Transform:
         kernel = foreseeing or kernel
         work_limit = max(stage.batch_bytes, stage.memory.work_limit // stage.threads.count)
         small = min(SMALL_BYTES, stage.batch_bytes // SMALL_SHARE) if self.joins else 0
-        inflation, at_once = Inflation(stage.batch_bytes, work_limit), -1 if self.makes_pieces else AT_ONCE_BYTES
+        inflation = Inflation(stage.batch_bytes, work_limit, self.inflates)
+        at_once = -1 if self.makes_pieces else AT_ONCE_BYTES
         bridge = _Bridge(kernel, foreseeing, outbox, stage, inflation, small, at_once)
         window = Ordered(several, bridge.make_first, bridge.send)
         try:

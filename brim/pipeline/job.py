@@ -74,7 +74,8 @@ class Job:
                 self.observer.begin(self.run)
                 self._ready.set()
                 await self.run.execute()
-                await self.look()  # the peak since the last time
+                if self.shared.alone():  # beside others, what the tree holds is not of this run
+                    await self.look()  # the peak since the last time
         except anyio.get_cancelled_exc_class():
             self.error = BrimError("the engine was closed while this run was under way")
             raise

@@ -97,19 +97,19 @@ def _operator(node: Node, limits: Limits) -> Operator:
         case Scan(source=source):
             return source.operator()
         case Filter(predicate=predicate):
-            return _stateless(FilterKernel(predicate))
+            return _stateless(FilterKernel(predicate), inflates=False)
         case Project(expressions=expressions, schema=schema):
             return _stateless(ProjectKernel(expressions, schema))
         case ApplyStep():
             return _step(node, limits)
         case Limit(rows=rows):
-            return Transform(_Open(LimitKernel, rows))
+            return Transform(_Open(LimitKernel, rows), inflates=False)
         case Offset(rows=rows):
-            return Transform(_Open(OffsetKernel, rows))
+            return Transform(_Open(OffsetKernel, rows), inflates=False)
         case Sample(fraction=fraction, seed=seed):
-            return Transform(_Open(SampleKernel, fraction, seed))
+            return Transform(_Open(SampleKernel, fraction, seed), inflates=False)
         case IntoBatches(rows=rows):
-            return Transform(_Open(IntoBatchesKernel, rows))
+            return Transform(_Open(IntoBatchesKernel, rows), inflates=False)
         case Explode(columns=columns):
             return _stateless(ExplodeKernel(columns))
         case Unpivot(on=on, index=index, variable_name=variable, value_name=value):
@@ -177,8 +177,8 @@ class _Open:
         return made
 
 
-def _stateless(kernel: Kernel) -> Transform:
-    return Transform(Fused((kernel,)), stateless=True, keeps=False)
+def _stateless(kernel: Kernel, *, inflates: bool = True) -> Transform:
+    return Transform(Fused((kernel,)), stateless=True, keeps=False, inflates=inflates)
 
 
 def _dead_letters(function: UserFunction) -> DeadLetterFolder | None:
