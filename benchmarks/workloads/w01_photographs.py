@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,9 @@ import pyarrow.parquet as pq
 
 from benchmarks.brim_run import OPEN
 from benchmarks.workload import Answer, Job, Workload
+
+if TYPE_CHECKING:
+    from brim import Pipeline
 
 SIDE, TILES = 224, 7
 FLOATS = TILES * TILES * 3
@@ -45,21 +48,26 @@ def vectors(images: Any) -> pa.Array:
 
 
 def brim(job: Job) -> Answer:
+    pipeline = declared(job.urls, job.out)
+    job.mark(OPEN)
+    report = pipeline.run_blocking(memory=job.memory, processes=2)
+    return {"report": report.to_dict()}
+
+
+def declared(urls: str, out: str) -> Pipeline:
+    """The work in brim's words, from a file of `id`, `url` to a folder."""
     import brim
     from brim import col
 
     vector = brim.udf(returns=pa.list_(pa.float32()), batch_size=BATCH, concurrency=2)(vectors)
-    pipeline = (
-        brim.read_parquet(job.urls)
+    return (
+        brim.read_parquet(urls)
         .with_columns(body=col("url").url.download(max_connections=CONNECTIONS))
         .with_columns(thumb=col("body").image.decode(mode="RGB").image.resize(SIDE, SIDE))
         .with_columns(vector=vector(col("thumb")))
         .select("id", "vector")
-        .write_parquet(job.out)
+        .write_parquet(out)
     )
-    job.mark(OPEN)
-    report = pipeline.run_blocking(memory=job.memory, processes=2)
-    return {"report": report.to_dict()}
 
 
 def daft(job: Job) -> Answer:

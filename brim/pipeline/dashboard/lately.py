@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from brim.pipeline.bottleneck import Bottleneck
+from brim.pipeline.snapshot import RunSnapshot
 
 HALF_LIFE_S = 3.0
 _FORGOTTEN = 0.001
 
+Waits = Mapping[tuple[str, str], float]
+"""How many wait for each operator, by what it lacks or is."""
+
 
 @dataclass(eq=False, slots=True)
 class Lately:
-    """Seconds of waiting by operator and resource; half of them are forgotten each `HALF_LIFE_S`.
-
-    A look knows who is waited for by most: waiting for others is added up as one, so that shares are of all waiting.
-    """
+    """Seconds of waiting by operator and resource; half of them are forgotten each `HALF_LIFE_S`."""
 
     _seconds: dict[tuple[str, str], float] = field(default_factory=dict)
-    _others: float = 0.0
-    _last: Bottleneck | None = None
 
-    def look(self, found: Bottleneck | None, elapsed_s: float) -> Bottleneck | None:
-        """Take in what is waited for now, and for how long it stands; what was waited for most of late."""
+    def look(self, waits: Waits, elapsed_s: float) -> Bottleneck | None:
+        """Take in who waits now, and for how long it stands; what was waited for most of late."""
         kept = 0.5 ** (elapsed_s / HALF_LIFE_S)
         self._seconds = {key: left for key, seconds in self._seconds.items() if (left := seconds * kept) > _FORGOTTEN}
-        self._others *= kept
-        if found is not None:
-            key, stood_s = (found.operator, found.resource), max(elapsed_s, _FORGOTTEN)
-            self._seconds[key] = self._seconds.get(key, 0.0) + found.share * stood_s
-            self._others += (1 - found.share) * stood_s
-        self._last = self._most(found)
-        return self._last
+        for key, count in waits.items():
+            self._seconds[key] = self._seconds.get(key, 0.0) + count * max(elapsed_s, _FORGOTTEN)
+        return self._most()
 
-    def _most(self, found: Bottleneck | None) -> Bottleneck | None:
+    def _most(self) -> Bottleneck | None:
+        """The operator first: one that computes now and waits for memory then is one, with what it lacked longest."""
         if not self._seconds:
             return None
-        (operator, resource), seconds = max(self._seconds.items(), key=lambda item: item[1])
-        share = seconds / (sum(self._seconds.values()) + self._others)
-        for known in (found, self._last):  # what would relieve it is said with it
-            if known is not None and (known.operator, known.resource) == (operator, resource):
-                return replace(known, share=share)
-        return Bottleneck(operator, resource, share)
+        operators: defaultdict[str, float] = defaultdict(float)
+        for (operator, _), seconds in self._seconds.items():
+            operators[operator] += seconds
+        first = max(operators, key=operators.__getitem__)
+        resources = {resource: seconds for (operator, resource), seconds in self._seconds.items() if operator == first}
+        return Bottleneck(first, max(resources, key=resources.__getitem__), operators[first] / sum(operators.values()))
+
+
+def waits(run: RunSnapshot) -> Waits:
+    """Who waits in `run`, for whom in the end; where no stage does, what who reads it waits for."""
+    roots = Counter((stage.root, stage.root_reason) for stage in run.stages if stage.root and stage.root_reason)
+    found = run.bottleneck
+    return roots or ({} if found is None else {(found.operator, found.resource): 1})

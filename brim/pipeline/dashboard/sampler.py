@@ -23,7 +23,7 @@ import anyio
 from brim.errors import BrimError
 from brim.pipeline.dashboard.event_tap import EventTap
 from brim.pipeline.dashboard.history import History, Point
-from brim.pipeline.dashboard.lately import Lately
+from brim.pipeline.dashboard.lately import Lately, waits
 from brim.pipeline.dashboard.moment import SeenRun, encoded, moment
 from brim.pipeline.dashboard.owners import owners
 from brim.pipeline.engine_stats import EngineStats
@@ -142,6 +142,6 @@ class Sampler:
         return [self._run(run, known.get(run.run_id) or _Known(0.0, Lately())) for run in runs]
 
     def _run(self, run: RunSnapshot, last: _Known) -> SeenRun:
-        found = last.lately.look(run.bottleneck, run.seconds - last.seconds)
+        found = last.lately.look(waits(run), run.seconds - last.seconds)
         self._known[run.run_id] = _Known(run.seconds, last.lately)
         return SeenRun(run, self.tap.book.live.get(run.run_id), found)

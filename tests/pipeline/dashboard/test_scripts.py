@@ -94,6 +94,27 @@ def test_progress_is_that_of_the_larger_branch_of_a_join(evaluate):
     assert (found["done"], found["expected"]) == (10, 1000)
 
 
+def test_what_has_ended_well_is_done(evaluate):
+    """The last look was before the end."""
+    far = {"done": 97, "expected": 100, "rate": 5}
+    ended, stopped, going = evaluate(
+        "runs.js",
+        *(f"it.counted(it.reached(given, {outcome}), {outcome})" for outcome in ('"ok"', '"stopped"', "null")),
+        given=far,
+    )
+    assert (ended, stopped, going) == ("100 of 100 rows", "97 of 100 rows", "97 of 100 rows, 5/s, about 0.6 s left")
+
+
+def test_one_is_not_many(evaluate):
+    started, ended = (
+        {"event": "run.start", "stages": ["scan-1"], "memory": 64 * MIB},
+        {"event": "run.stop", "outcome": "ok", "rows": 2},
+    )
+    assert evaluate("words.js", "given.map(it.sentence)", given=[started, ended]) == [
+        ["1 stage within 64.0 MiB", "ok, 2 rows"]
+    ]
+
+
 @pytest.mark.parametrize("sent", [10, 1001])
 def test_progress_is_unknown_where_a_branch_of_a_join_is(evaluate, sent):
     """Nobody knows how many rows come, or more have come than was said."""

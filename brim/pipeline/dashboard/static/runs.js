@@ -55,7 +55,7 @@ function makeCard(item, isOpen) {
 function updateCard(card, item) {
   card.latest = item;
   const { run, outcome } = item, parts = card.parts;
-  const far = progress(run, item.paces);
+  const far = reached(progress(run, item.paces), outcome);
   dress(card, `run ${outcome === null ? "" : outcome === "ok" ? "ended ok" : "ended failed"}`.trim());
   say(parts.name, runName(run.id));
   card.title = run.id;
@@ -67,6 +67,11 @@ function updateCard(card, item) {
   parts.bar.hidden = far.expected === null;
   parts.done.style.width = percent(far.expected ? far.done / far.expected : 0);
   if (card.open) drawGraph(parts.graph, run, item.paces, outcome === null ? run.bottleneck?.operator : null);
+}
+
+/** What has ended well is done, though the last look at it was before. */
+export function reached(far, outcome) {
+  return outcome === "ok" && far.expected !== null ? { ...far, done: far.expected } : far;
 }
 
 export function counted({ done, expected, rate }, outcome) {

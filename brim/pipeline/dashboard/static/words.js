@@ -48,18 +48,19 @@ export function weight(event) {
 }
 
 const HIDDEN = new Set(["event", "at", "number", "run_id", "operator", "operator_id", "ledger_used", "ledger_limit"]);
+const some = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
 const times = (event) => (event.count > 1 ? `${count(event.count)} × ` : "");
 const SENTENCES = {
-  "run.start": (e) => `${e.stages?.length ?? 0} stages within ${bytes(e.memory)}`,
-  "run.stop": (e) => `${e.outcome}, ${count(e.rows)} rows`,
+  "run.start": (e) => `${some(e.stages?.length ?? 0, "stage")} within ${bytes(e.memory)}`,
+  "run.stop": (e) => `${e.outcome}, ${some(e.rows, "row")}`,
   "backpressure.start": (e) => `${e.edge}: waits for ${e.reason === "memory" ? "memory" : "room"}, in the end for ${e.root} (${resource(e.root_reason)})`,
   "backpressure.stop": (e) => `${e.edge}: goes on, waited ${duration(e.waited_ms / 1000)}`,
   "download.retry": (e) => `${times(e)}${e.what}: ${e.cause}, again in ${duration(e.wait_s)}`,
   "udf.throttled": (e) => `${times(e)}${e.function}: ${e.cause}, nothing for ${duration(e.wait_s)}`,
-  "row.error": (e) => `${count(e.rows)} rows, ${e.what}: ${e.cause}`,
+  "row.error": (e) => `${some(e.rows, "row")}, ${e.what}: ${e.cause}`,
   "spill.write": (e) => `${times(e)}${bytes(e.bytes)} written`,
   "spill.read": (e) => `${times(e)}${bytes(e.bytes)} read back`,
-  "batch.resize": (e) => `now pieces of ${count(e.rows)} rows: ${e.cause}`,
+  "batch.resize": (e) => `now pieces of ${some(e.rows, "row")}: ${e.cause}`,
   "batch.overshoot": (e) => `held ${bytes(e.held_bytes)} where ${bytes(e.lent_bytes)} were lent`,
   "memory.drift": (e) => `${bytes(e.drift)} that nobody accounts for; grown by ${bytes(e.growth)} of ${bytes(e.memory)}`,
   "memory.shrink": (e) => `at ${e.level}%: grown by ${bytes(e.growth)} of ${bytes(e.memory)}`,
