@@ -88,6 +88,23 @@ def test_a_run_is_drawn_and_then_finished(folder):
     assert said == []  # nothing thrown, and nothing that the policy had to stop
 
 
+def test_the_bottleneck_is_named_with_what_it_lacks(folder):
+    """In a tile, beside the run, and by the frame of its box."""
+
+    async def main():
+        async with _opened(folder) as (page, tab):
+            async with _under_way(page, lambda source: source.filter(col("n") % 2 == 0).sort("n")):
+                await tab.until(f"{_texts('.tile.root .value')}[0] === 'from_batches-1'")
+                await tab.until(f"{_texts('.verdict')}[0].startsWith('waits for from_batches-1: input, ')")
+                note = await tab.run(_texts(".tile.root .note"))
+                return note, await tab.run(_texts(".box.root strong"))
+
+    (note,), framed = _run(main)
+    assert note.startswith("input: ")
+    assert note.endswith("% of the waiting lately")
+    assert framed == ["from_batches"]
+
+
 def test_names_are_shown_as_text(folder):
     async def main():
         async with _opened(folder) as (page, tab):
