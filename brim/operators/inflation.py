@@ -67,10 +67,10 @@ class Inflation:
 
     target_bytes: int
     work_limit: int | None = None
-    inflates: bool = True
     work: WorkEstimate = field(default_factory=LeastOfLast)
     share: float = 1.0
     unsettled: bool = False
+    inflates: bool = True
     _made: Estimate = field(default_factory=Estimate)
     _hold: int = 0
     _alone: bool = False

@@ -69,7 +69,7 @@ class Transform:
         kernel = foreseeing or kernel
         work_limit = max(stage.batch_bytes, stage.memory.work_limit // stage.threads.count)
         small = min(SMALL_BYTES, stage.batch_bytes // SMALL_SHARE) if self.joins else 0
-        inflation = Inflation(stage.batch_bytes, work_limit, self.inflates)
+        inflation = Inflation(stage.batch_bytes, work_limit, inflates=self.inflates)
         at_once = -1 if self.makes_pieces else AT_ONCE_BYTES
         bridge = _Bridge(kernel, foreseeing, outbox, stage, inflation, small, at_once)
         window = Ordered(several, bridge.make_first, bridge.send)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from brim.pipeline.bottleneck import Bottleneck
+from brim.pipeline.bottleneck import Bottleneck, slowest
 from brim.pipeline.snapshot import RunSnapshot, StageSnapshot
 
 ENDED = "ended"
@@ -50,7 +50,9 @@ def lately(past: Collection[RunSnapshot]) -> Bottleneck | None:
     shares = dict.fromkeys(((one.operator, one.resource) for one in seen), 0.0)
     for one in seen:
         shares[one.operator, one.resource] += one.share
-    if not shares:
+    found = slowest(shares)
+    if found is None:
         return None
-    operator, resource = max(shares, key=lambda key: shares[key])
-    return Bottleneck(operator, resource, shares[operator, resource] / len(seen))
+    operator, resource, _ = found
+    whole = sum(share for (one, _), share in shares.items() if one == operator)
+    return Bottleneck(operator, resource, whole / len(seen))

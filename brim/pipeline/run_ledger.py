@@ -43,6 +43,11 @@ class RunLedger:
     def borrow_more(self, size: int) -> bool:
         return self.ledger.borrow_more(size)
 
+    def charge_reserve(self, size: int) -> None:
+        """Count what a stage of this run was lent of the oversize reserve, which is lent to nobody's account."""
+        if self.account is not None:
+            self.account.lent[Kind.OVERSIZE] += size
+
     def overdraw(self, kind: Kind, size: int) -> None:
         self.ledger.overdraw(kind, size, self.account)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from brim.events import Waits
-from brim.pipeline.bottleneck import Bottleneck
+from brim.pipeline.bottleneck import Bottleneck, slowest
 from brim.pipeline.chain import chain_from, chain_of_consumer
 from brim.pipeline.expected_rows import expected_rows
 from brim.pipeline.nodes import Write
@@ -92,9 +92,8 @@ def _bottleneck(run: Run, stages: tuple[StageSnapshot, ...]) -> Bottleneck | Non
     )
     if run.consumer.clock.ended is None and (chain := chain_of_consumer(run)) is not None:
         roots[chain.root, str(chain.reason)] += 1
-    for (root, reason), count in roots.most_common(1):
-        return Bottleneck(root, reason, count / roots.total())
-    return None
+    found = slowest(roots)
+    return None if found is None else Bottleneck(*found)
 
 
 def _sent(run: Run) -> dict[str, int]:

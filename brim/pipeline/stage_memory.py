@@ -110,6 +110,7 @@ class StageMemory:
             raise RowTooLarge(self.state.id, loan.size + held + missing, self.window_bytes + limit)
         if not self.state.oversize:
             await self.oversize.lend(missing, self.state)
+        self.ledger.charge_reserve(missing)
         self.state.hold_reserve()
         loan.reserve += missing
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from brim.events import Resource
+from brim.pipeline.bottleneck import slowest
 from brim.pipeline.chain import Chain
 from brim.pipeline.gathering import Told
 from brim.pipeline.nodes import Write
@@ -43,7 +44,7 @@ class Summaries:
         assert self._told_at is not None
         seconds, self._told_at = now - self._told_at, now
         (rows, size), began = _done(run), run.consumer.clock.started
-        (operator, resource), waited = next(iter(self._causes.most_common(1)), ((None, None), 0.0))
+        operator, resource, share = slowest(self._causes) or (None, None, 0.0)
         fields = {
             "seconds": round(now - (now if began is None else began), 3),
             "rows": rows,
@@ -53,7 +54,7 @@ class Summaries:
             "growth": growth,
             "bottleneck": operator,
             "bottleneck_resource": None if resource is None else str(resource),
-            "bottleneck_share": round(waited / total, 3) if (total := sum(self._causes.values())) else 0.0,
+            "bottleneck_share": round(share, 3),
         }
         self._rows, self._bytes = rows, size
         self._causes.clear()

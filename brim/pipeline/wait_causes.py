@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from brim.events import Resource
+from brim.pipeline.bottleneck import slowest
 from brim.pipeline.chain import Chain
 
 
@@ -30,11 +31,7 @@ class WaitCauses:
 
     def bottleneck(self) -> tuple[str, Resource, float] | None:
         """The stage that caused most of the waiting, what it lacked or was, and its share; None if nobody waited."""
-        total = sum(self._roots.values())
-        if not total:
-            return None
-        (root, resource), seconds = max(self._roots.items(), key=lambda item: item[1])
-        return root, resource, seconds / total
+        return slowest(self._roots)
 
     def longest(self) -> tuple[Chain, float] | None:
         """The chain that stood for most of the time, and its seconds; None if nobody waited."""

@@ -12,6 +12,7 @@ from virtual_loop import run_virtual
 
 from brim.errors import RowTooLarge
 from brim.events import Waits
+from brim.pipeline.account import Account
 from brim.pipeline.ledger import Kind, Ledger
 from brim.pipeline.oversize import Oversize
 from brim.pipeline.run_ledger import RunLedger
@@ -51,6 +52,19 @@ def test_the_window_pays_first_and_the_pool_for_what_is_beyond():
         return _lent(ledger), memory.try_ahead(100).window
 
     assert run_virtual(main) == ((0, 0, 0), 100)
+
+
+def test_the_account_of_a_run_has_what_its_stage_is_lent_of_the_reserve():
+    async def main():
+        ledger, oversize = _world(reserve=100)
+        account = Account()
+        memory = _memory(ledger, oversize, window=10)
+        memory.ledger = RunLedger(ledger, account)
+        with await memory.ahead(60):
+            held = account.held_bytes
+        return held, account.held_bytes
+
+    assert run_virtual(main) == (50, 0)
 
 
 def test_a_stage_waits_for_its_own_window_and_takes_it_as_it_comes_back():

@@ -23,6 +23,14 @@ def test_the_root_of_most_waiting_is_the_bottleneck():
     assert causes.bottleneck() == ("c", CPU, 2 / 3)
 
 
+def test_a_root_that_lacks_now_this_and_then_that_is_one():
+    causes = WaitCauses()
+    causes.note([chain("ac"), chain("bd")], 2.0)
+    causes.note([chain("ac", DISK), chain("ac"), chain("bd")], 1.0)
+    causes.note([chain("bd")], 0.5)
+    assert causes.bottleneck() == ("c", CPU, 4 / 7.5)
+
+
 def test_of_chains_within_one_another_only_the_longest_counts():
     causes = WaitCauses()
     causes.note([chain("bcd"), chain("abcd"), chain("cd")], 2.0)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from brim.pipeline.bottleneck import Bottleneck
+from brim.pipeline.bottleneck import Bottleneck, slowest
 from brim.pipeline.snapshot import RunSnapshot
 
 HALF_LIFE_S = 3.0
@@ -28,18 +28,8 @@ class Lately:
         self._seconds = {key: left for key, seconds in self._seconds.items() if (left := seconds * kept) > _FORGOTTEN}
         for key, count in waits.items():
             self._seconds[key] = self._seconds.get(key, 0.0) + count * max(elapsed_s, _FORGOTTEN)
-        return self._most()
-
-    def _most(self) -> Bottleneck | None:
-        """The operator first: one that computes now and waits for memory then is one, with what it lacked longest."""
-        if not self._seconds:
-            return None
-        operators: defaultdict[str, float] = defaultdict(float)
-        for (operator, _), seconds in self._seconds.items():
-            operators[operator] += seconds
-        first = max(operators, key=operators.__getitem__)
-        resources = {resource: seconds for (operator, resource), seconds in self._seconds.items() if operator == first}
-        return Bottleneck(first, max(resources, key=resources.__getitem__), operators[first] / sum(operators.values()))
+        found = slowest(self._seconds)
+        return None if found is None else Bottleneck(*found)
 
 
 def waits(run: RunSnapshot) -> Waits:
