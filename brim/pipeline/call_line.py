@@ -24,8 +24,9 @@ YOUNG_S = 0.05
 YOUNG_TIMES = 3.0
 """While both want threads, young runs together get so many times what the others get."""
 
-LEAD_S = 0.05
-"""By which young runs may be ahead of that: a small one is done before the others get what is theirs."""
+LEAD_S, LEAD_MOST_S = 0.05, 0.06
+"""By which young runs may be ahead of that: a small one is done before the others get what is theirs. More is not
+counted, for one long call of a young run would keep out all that come after it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -65,6 +66,7 @@ class CallLine(Generic[C]):
         self._turns.got(account, seconds)
         if account is not None:
             self._lead += seconds if self._is_young(account) else -YOUNG_TIMES * seconds
+            self._lead = min(self._lead, LEAD_MOST_S)
             self._had[account] = self._had.get(account, 0.0) + seconds / account.weight
 
     def _next(self) -> C | None:

@@ -168,11 +168,10 @@ class ComputeThreads:
             call.ended = True
             if not call.heard.done():
                 call.heard.set_result(None)
-        if self._owed:
-            with self._lock:
-                owed, self._owed = self._owed, 0
-            for _ in range(owed):
-                self._bells.put(None)
+        with self._lock:  # a thread that still saw the deque full has said what it is owed once we are in
+            owed, self._owed = self._owed, 0
+        for _ in range(owed):
+            self._bells.put(None)
 
     def close(self) -> None:
         """Nothing is called any more. Threads that are free have ended when this returns."""
