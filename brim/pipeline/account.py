@@ -35,11 +35,13 @@ class Account:
     Attributes:
         weight: its part of the pool is this, of the weights of all.
         most: bytes that it may be lent at most, all kinds together; None is what the pool has.
+        computed_s: seconds of threads that it has had, by its weight.
     """
 
     weight: float = 1.0
     most: int | None = None
     lent: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
+    computed_s: float = 0.0
 
     @property
     def held_bytes(self) -> int:

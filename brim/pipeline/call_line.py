@@ -8,10 +8,10 @@ the rest, however many small ones come (a multilevel feedback queue, Corbató 19
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
-from weakref import WeakKeyDictionary
 
 from brim.pipeline.account import Account, Waiting
 from brim.pipeline.turns import Turns
@@ -33,61 +33,69 @@ counted, for one long call of a young run would keep out all that come after it.
 class CallLine(Generic[C]):
     """Calls, each of a run or of nobody; those of nobody are first of all."""
 
-    _waiting: list[C] = field(default_factory=list)
-    _had: WeakKeyDictionary[Account, float] = field(default_factory=WeakKeyDictionary)
+    _waiting: dict[Account | None, deque[C]] = field(default_factory=dict)
     _turns: Turns = field(default_factory=Turns)
     _lead: float = 0.0  # seconds that young runs had beyond their part, since others wait beside them
+    _count: int = 0
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return self._count
 
     def add(self, call: C) -> None:
         """`call` wants a thread."""
-        self._waiting.append(call)
+        self._waiting.setdefault(call.account, deque()).append(call)
+        self._count += 1
         self._turns.comes(call.account)
 
     def remove(self, call: C) -> bool:
         """`call` wants none any more; says whether it was still waiting."""
-        if call not in self._waiting:
+        if call not in self._waiting.get(call.account, ()):
             return False
-        self._waiting.remove(call)
+        self._waiting[call.account].remove(call)
+        self._left(call.account)
         self._turns.goes(call.account)
         return True
 
     def take(self, *, urgent: bool = False) -> C | None:
-        """Whose turn it is, out of the line, or of those only that are `urgent`: young; None where nobody waits."""
-        call = self._next_urgent() if urgent else self._next()
-        if call is not None:
-            self._waiting.remove(call)
+        """Whose turn it is, out of the line, or of those only that are `urgent`; None where nobody waits."""
+        if None not in self._waiting:
+            young = [account for account in self._waiting if is_young(account)]
+            old = [] if urgent else [account for account in self._waiting if not is_young(account)]
+            if not (young or old):
+                return None
+            account = self._next(young, old)
+        else:
+            account = None
+        call = self._waiting[account].popleft()
+        self._left(account)
         return call
 
     def ended(self, account: Account | None, seconds: float) -> None:
         """A call that was taken has had a thread for so long."""
         self._turns.got(account, seconds)
         if account is not None:
-            self._lead += seconds if self._is_young(account) else -YOUNG_TIMES * seconds
+            self._lead += seconds if is_young(account) else -YOUNG_TIMES * seconds
             self._lead = min(self._lead, LEAD_MOST_S)
-            self._had[account] = self._had.get(account, 0.0) + seconds / account.weight
+            account.computed_s += seconds / account.weight
 
-    def _next(self) -> C | None:
-        young = [call for call in self._waiting if self._is_young(call.account)]
-        if len(young) == len(self._waiting):
+    def _next(self, young: Sequence[Account | None], old: Sequence[Account | None]) -> Account | None:
+        if not (young and old):
             self._lead = 0.0
-            return self._least_had(young)
-        if not young:
-            self._lead = 0.0
-        elif self._lead <= LEAD_S:
-            return self._least_had(young)
-        return self._turns.next_of(call for call in self._waiting if not self._is_young(call.account))
+        if young and self._lead <= LEAD_S:
+            return min(young, key=_computed_s)  # the first among equals
+        first = self._turns.next_of(self._waiting[account][0] for account in old)
+        return None if first is None else first.account
 
-    def _next_urgent(self) -> C | None:
-        return self._least_had([call for call in self._waiting if self._is_young(call.account)])
+    def _left(self, account: Account | None) -> None:
+        self._count -= 1
+        if not self._waiting[account]:
+            del self._waiting[account]
 
-    def _is_young(self, account: Account | None) -> bool:
-        return account is None or self._had.get(account, 0.0) < YOUNG_S
 
-    def _least_had(self, calls: Sequence[C]) -> C | None:
-        """The first among equals."""
-        return min(
-            calls, key=lambda one: -1.0 if one.account is None else self._had.get(one.account, 0.0), default=None
-        )
+def is_young(account: Account | None) -> bool:
+    """Whether a run has had little of threads so far; nobody's calls are as urgent."""
+    return account is None or account.computed_s < YOUNG_S
+
+
+def _computed_s(account: Account | None) -> float:
+    return -1.0 if account is None else account.computed_s

@@ -21,7 +21,7 @@ import anyio
 import anyio.to_thread
 
 from brim.pipeline.account import Account
-from brim.pipeline.call_line import CallLine
+from brim.pipeline.call_line import CallLine, is_young
 
 T = TypeVar("T")
 
@@ -75,12 +75,12 @@ class ComputeThreads:
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _line: CallLine[_Call] = field(default_factory=CallLine)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _bells: SimpleQueue[None] = field(default_factory=SimpleQueue)  # one for each call that was put into the line
+    _bells: SimpleQueue[None] = field(default_factory=SimpleQueue)  # one for each free thread that is called in
     _threads: list[threading.Thread] = field(default_factory=list)
     _computing: int = 0
+    _free: int = 0
     _ended: deque[_Call] = field(default_factory=deque)
     _told: bool = False
-    _owed: int = 0  # bells that were answered while the loop was behind
     _closed: bool = False
 
     @property
@@ -126,25 +126,38 @@ class ComputeThreads:
                     native = True
         return native
 
+    @property
+    def _behind(self) -> bool:
+        """Whether the loop has not heard yet of as many ended calls as there are threads."""
+        return len(self._ended) >= self.count
+
     def _put(self, call: _Call) -> None:
         with self._lock:
             self._line.add(call)
-            if self._computing + len(self._line) > len(self._threads) < self.count:
-                self._threads.append(threading.Thread(target=self._work, name="brim computes", daemon=True))
-                self._threads[-1].start()
-        self._bells.put(None)
+            if not self._behind or is_young(call.account):
+                self._call_in()
+
+    def _call_in(self) -> None:
+        """Wake a thread that is free, or begin one where all compute."""
+        if self._free:
+            self._free -= 1
+            self._bells.put(None)
+        elif self._computing + len(self._line) > len(self._threads) < self.count:
+            self._threads.append(threading.Thread(target=self._work, name="brim computes", daemon=True))
+            self._threads[-1].start()
 
     def _work(self) -> None:
         """In each thread."""
         while True:
-            self._bells.get()
             with self._lock:
                 if self._closed:
                     return
-                call = self._line.take(urgent=len(self._ended) >= self.count)
+                call = self._line.take(urgent=self._behind)
                 self._computing += call is not None
-                self._owed += call is None and len(self._line) > 0
-            if call is not None:
+                self._free += call is None
+            if call is None:
+                self._bells.get()
+            else:
                 self._compute(call)
             del call  # nor may a thread that waits hold what it computed
 
@@ -168,10 +181,9 @@ class ComputeThreads:
             call.ended = True
             if not call.heard.done():
                 call.heard.set_result(None)
-        with self._lock:  # a thread that still saw the deque full has said what it is owed once we are in
-            owed, self._owed = self._owed, 0
-        for _ in range(owed):
-            self._bells.put(None)
+        with self._lock:  # a thread that still saw the loop behind is free once we are in
+            for _ in range(min(self._free, len(self._line))):
+                self._call_in()
 
     def close(self) -> None:
         """Nothing is called any more. Threads that are free have ended when this returns."""
