@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import threading
 import time
 import weakref
@@ -174,6 +175,29 @@ def test_runs_take_turns():
     run(main, count=1)
     assert order[:2] == ["small", "small"]
     assert order[2:] == ["greedy", "greedy"]
+
+
+def test_no_call_is_forgotten_while_the_loop_is_behind():
+    """Long runs ask from many tasks at once, so that threads are free, called in, and held back all the time."""
+    came = []
+
+    async def asks(threads, account):
+        for number in range(100):
+            came.append(await threads.run_for(account, int, number))
+
+    async def main(threads):
+        accounts = [Account(computed_s=1.0) for _ in range(3)]
+        async with anyio.create_task_group() as tasks:
+            for place in range(12):
+                tasks.start_soon(asks, threads, accounts[place % 3])
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        run(main)
+    finally:
+        sys.setswitchinterval(before)
+    assert len(came) == 1200
 
 
 @settings(deadline=None, max_examples=30)

@@ -426,3 +426,21 @@ def test_state_is_asked_back_of_who_has_most_by_its_weight():
     assert ledger.hold(holders[1], 15)
     _of_run(ledger, heavy, Kind.WORK, 50, 0, [], "work")
     assert asked == ["light"], "15 is more than 40 by a weight of 4"
+
+
+def test_a_run_may_hold_more_state_than_its_part_while_another_part_is_left_and_is_asked_for_it():
+    ledger, asked = Ledger(400, spare_weight=1.0), []
+    greedy, other = Account(), Account()
+    ledger.enter(greedy)
+    holder, late = Holder(lambda: asked.append("greedy"), account=greedy), Holder(lambda: None, account=other)
+    assert ledger.state_limit == 300
+    assert ledger.hold(holder, 150), "half of 300 is its part"
+    assert not ledger.hold(holder, 1), "the other half is the next one's"
+    ledger.enter(other)
+    assert ledger.hold(holder, 50), "the part of each of two is 100 now, and 100 are left"
+    assert not ledger.hold(holder, 1)
+    assert ledger.hold(late, 100)
+    assert not ledger.hold(late, 1)
+    assert asked == []
+    ledger.leave(greedy)
+    assert ledger.leave(other) is None
