@@ -21,9 +21,8 @@ W = TypeVar("W", bound=Waiting)
 
 @dataclass(eq=False, slots=True)
 class Turns:
-    """The times of runs. One that was not seen before begins `credit` earlier: a small one is not kept waiting."""
+    """The times of runs."""
 
-    credit: float = 0.0
     now: float = 0.0
     _times: WeakKeyDictionary[Account, float] = field(default_factory=WeakKeyDictionary)
     _here: Counter[Account] = field(default_factory=Counter)
@@ -32,8 +31,7 @@ class Turns:
         """A run wants something: it waits for it, or gets it at once."""
         if account is None:
             return
-        before = self._times.get(account)
-        self._times[account] = self.now - self.credit if before is None else max(before, self.now - self.credit)
+        self._times[account] = max(self._times.get(account, self.now), self.now)
         self._here[account] += 1
 
     def got(self, account: Account | None, amount: float) -> None:
