@@ -9,7 +9,6 @@ the rest, however many small ones come (a multilevel feedback queue, Corbató 19
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -36,38 +35,28 @@ class CallLine(Generic[C]):
     _waiting: dict[Account | None, deque[C]] = field(default_factory=dict)
     _turns: Turns = field(default_factory=Turns)
     _lead: float = 0.0  # seconds that young runs had beyond their part, since others wait beside them
-    _count: int = 0
 
     def __len__(self) -> int:
-        return self._count
+        return sum(map(len, self._waiting.values()))
 
     def add(self, call: C) -> None:
         """`call` wants a thread."""
         self._waiting.setdefault(call.account, deque()).append(call)
-        self._count += 1
         self._turns.comes(call.account)
 
     def remove(self, call: C) -> bool:
         """`call` wants none any more; says whether it was still waiting."""
         if call not in self._waiting.get(call.account, ()):
             return False
-        self._waiting[call.account].remove(call)
-        self._left(call.account)
+        self._drop(call)
         self._turns.goes(call.account)
         return True
 
     def take(self, *, urgent: bool = False) -> C | None:
         """Whose turn it is, out of the line, or of those only that are `urgent`; None where nobody waits."""
-        if None not in self._waiting:
-            young = [account for account in self._waiting if is_young(account)]
-            old = [] if urgent else [account for account in self._waiting if not is_young(account)]
-            if not (young or old):
-                return None
-            account = self._next(young, old)
-        else:
-            account = None
-        call = self._waiting[account].popleft()
-        self._left(account)
+        call = self._next(urgent=urgent)
+        if call is not None:
+            self._drop(call)
         return call
 
     def ended(self, account: Account | None, seconds: float) -> None:
@@ -78,18 +67,20 @@ class CallLine(Generic[C]):
             self._lead = min(self._lead, LEAD_MOST_S)
             account.computed_s += seconds / account.weight
 
-    def _next(self, young: Sequence[Account | None], old: Sequence[Account | None]) -> Account | None:
-        if not (young and old):
+    def _next(self, *, urgent: bool) -> C | None:
+        firsts = [calls[0] for calls in self._waiting.values()]
+        young = [call for call in firsts if is_young(call.account)]
+        if len(young) in (0, len(firsts)):
             self._lead = 0.0
-        if young and self._lead <= LEAD_S:
+        if young and (urgent or self._lead <= LEAD_S or None in self._waiting):
             return min(young, key=_computed_s)  # the first among equals
-        first = self._turns.next_of(self._waiting[account][0] for account in old)
-        return None if first is None else first.account
+        return None if urgent else self._turns.next_of(call for call in firsts if not is_young(call.account))
 
-    def _left(self, account: Account | None) -> None:
-        self._count -= 1
-        if not self._waiting[account]:
-            del self._waiting[account]
+    def _drop(self, call: C) -> None:
+        calls = self._waiting[call.account]
+        calls.remove(call)
+        if not calls:
+            del self._waiting[call.account]
 
 
 def is_young(account: Account | None) -> bool:
@@ -97,5 +88,5 @@ def is_young(account: Account | None) -> bool:
     return account is None or account.computed_s < YOUNG_S
 
 
-def _computed_s(account: Account | None) -> float:
-    return -1.0 if account is None else account.computed_s
+def _computed_s(call: Waiting) -> float:
+    return -1.0 if call.account is None else call.account.computed_s

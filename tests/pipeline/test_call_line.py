@@ -115,3 +115,17 @@ def test_each_call_is_taken_or_removed_once(steps):
 def test_a_call_that_was_taken_cannot_be_removed():
     line = line_of(Account())
     assert not line.remove(line.take())
+
+
+def test_a_long_run_is_not_starved_where_only_urgent_calls_are_taken_in_between():
+    line, old_rounds = CallLine(), 0
+    old = grown(line)
+    line.add(Call(old))
+    for number in range(400):
+        line.add(Call(Account()))
+        account = line.take(urgent=number % 2 == 0).account
+        line.ended(account, 0.01)
+        if account is old:
+            old_rounds += 1
+            line.add(Call(old))
+    assert old_rounds >= 400 / (1 + YOUNG_TIMES) - 2 - LEAD_S / 0.01
