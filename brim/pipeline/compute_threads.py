@@ -18,10 +18,12 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from brim.pipeline.account import Account
 from brim.pipeline.call_line import CallLine, is_young
+from brim.pipeline.outlast import outlast
 
 T = TypeVar("T")
 
@@ -36,8 +38,7 @@ class _Call:
     function: Callable[..., Any] | None
     arguments: tuple[Any, ...]
     context: Context
-    heard: asyncio.Future[None]
-    ended: bool = False
+    ended: asyncio.Event = field(default_factory=asyncio.Event)  # set in the loop
     value: Any = None
     error: BaseException | None = None
 
@@ -102,29 +103,19 @@ class ComputeThreads:
         returned, so that nothing that it opened is lost: the cancellation strikes at the next wait.
         """
         await anyio.lowlevel.checkpoint_if_cancelled()
-        call = _Call(account, function, arguments, copy_context(), self._loop.create_future())
+        call = _Call(account, function, arguments, copy_context())
         self._put(call)
         try:
-            await call.heard
+            await call.ended.wait()
         except asyncio.CancelledError:
+            comes_again = anyio.current_effective_deadline() == float("-inf")  # one of anyio's, not of asyncio's own
             with self._lock:
                 if self._line.remove(call):
                     raise
-            if await self._outlast(call):
+            await outlast(call.ended)
+            if not comes_again:
                 raise
         return call.outcome()  # type: ignore[no-any-return]
-
-    async def _outlast(self, call: _Call) -> bool:
-        """Wait for the end of a call that has begun; says whether a cancellation would not come again by itself."""
-        native = anyio.current_effective_deadline() > float("-inf")
-        with anyio.CancelScope(shield=True):
-            while not call.ended:
-                call.heard = self._loop.create_future()
-                try:
-                    await call.heard
-                except asyncio.CancelledError:
-                    native = True
-        return native
 
     @property
     def _behind(self) -> bool:
@@ -177,10 +168,7 @@ class ComputeThreads:
         """In the loop, for all that have ended since the last time."""
         self._told = False  # before the deque is looked at: what comes from now on tells again
         while self._ended:
-            call = self._ended.popleft()
-            call.ended = True
-            if not call.heard.done():
-                call.heard.set_result(None)
+            self._ended.popleft().ended.set()
         with self._lock:  # a thread that still saw the loop behind is free once we are in
             for _ in range(min(self._free, len(self._line))):
                 self._call_in()

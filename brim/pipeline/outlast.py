@@ -11,7 +11,7 @@ import asyncio
 import anyio
 
 
-async def outlast(event: anyio.Event) -> None:
+async def outlast(event: anyio.Event | asyncio.Event) -> None:
     """Return, or raise the cancellation that came meanwhile, when `event` is set."""
     cancelled: asyncio.CancelledError | None = None
     with anyio.CancelScope(shield=True):
