@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brim.events import Overshot
-from brim.operators.inflation import PROBE_ROWS, PROBE_SHARE, Inflation
+from brim.operators.inflation import PROBE_ROWS, PROBE_SHARE, SURE_PROBE_BYTES, Inflation
 
 ratios = st.floats(0, 100, allow_nan=False)
 
@@ -153,3 +153,11 @@ def test_what_was_told_last_is_what_the_next_cut_is_compared_with():
         inflation.halve()
         told.append(inflation.resized())
     assert [fact.rows for fact in told] == [500, 250, 125, 62]
+
+
+def test_what_never_makes_more_than_it_reads_is_probed_with_all_of_a_small_batch():
+    small, large = _batch(5000, 2), _batch(100_000, 8)
+    assert Inflation(1 << 20, inflates=False).first(small).num_rows == 5000
+    assert Inflation(1 << 20).first(small).num_rows <= PROBE_ROWS
+    assert Inflation(1 << 20, inflates=False).first(large).nbytes <= 2 * SURE_PROBE_BYTES
+    assert Inflation(1000, inflates=False).first(small).nbytes <= 2000, "never more than a piece"

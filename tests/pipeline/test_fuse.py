@@ -163,3 +163,13 @@ def test_aggregates_run_in_the_stage_before_them_and_see_all_rows():
     expected = [{"n": 6 * 3000 * 3, "first": "word", "top": "word"}]
     assert run_inline(optimize(counted.node), batch_bytes=16 * KIB).to_pylist() == expected
     assert _fused_names(words.agg(col("w").count_distinct())) == ["select+explode+filter", "agg"]
+
+
+def test_a_chain_is_asked_for_a_rest_only_where_it_ends_in_an_aggregate():
+    words = brim.from_pydict({"n": [1, 2]})
+    for pipeline, keeps in (
+        (words.filter(col("n") > 1).with_columns(m=col("n") + 1), False),
+        (words.filter(col("n") > 1).agg(n=col("n").sum()), True),
+    ):
+        (stage,) = fuse(lower(optimize(pipeline.node), Limits()))[1:]
+        assert stage.operator.keeps is keeps
