@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from brim.errors import BudgetTooSmall
 from brim.limits import BATCH_BYTES_MAX, BATCH_BYTES_MIN
-from brim.pipeline.allot import allot, floors_of
+from brim.pipeline.allot import FLOORS_SHARE, STREAMING_SHARE, allot, floors_of
 from brim.sizes import GIB, MIB
 
 
@@ -24,6 +24,11 @@ class Holds:
 
     def window_bytes(self, batch_bytes):
         return 0
+
+
+@dataclass(frozen=True)
+class Keeps(Holds):
+    materialises: bool = True
 
 
 operators = st.lists(st.builds(Holds, st.integers(1, 6), st.integers(0, 4 * MIB)), min_size=1, max_size=12)
@@ -40,7 +45,7 @@ def test_the_parts_add_up_or_the_plan_is_refused_with_a_number_that_is_enough(st
 
     assert shares.base + shares.pad + shares.floors + shares.oversize + shares.pool == shares.given
     assert shares.floors == floors_of(stages, shares.floor_bytes)
-    assert shares.floors * runs * 2 <= shares.ledger + runs * 2
+    assert shares.floors * runs <= shares.ledger * (STREAMING_SHARE if runs == 1 else 1 / FLOORS_SHARE) + runs
     assert BATCH_BYTES_MIN <= shares.floor_bytes <= BATCH_BYTES_MAX
     assert shares.pool > 0
 
@@ -52,6 +57,15 @@ def test_what_fits_fits_with_more(stages, memory, more):
     except BudgetTooSmall:
         return
     assert allot(stages, memory + more).floor_bytes >= less.floor_bytes
+
+
+def test_floors_take_half_where_rows_are_kept_or_others_run_and_a_little_more_else():
+    def part(stages, **others):
+        shares = allot(stages, 256 * MIB, **others)
+        return round(shares.floors / shares.ledger, 2)
+
+    assert part([Holds(3), Holds(4)]) == 0.56
+    assert part([Holds(3), Keeps(4)]) == part([Holds(3), Holds(4)], runs=2) * 2 == 0.5
 
 
 def test_a_batch_size_the_user_gave_is_kept_or_refused():

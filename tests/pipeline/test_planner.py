@@ -14,6 +14,7 @@ import brim
 from brim import col
 from brim.errors import BudgetTooSmall, PlanError
 from brim.limits import Limits
+from brim.pipeline.allot import FLOORS_SHARE, STREAMING_SHARE
 from brim.pipeline.planner import WORKER_BYTES, estimated_base, optimize, plan, process_functions, worker_count
 from brim.sizes import GIB, KIB, MIB
 
@@ -68,7 +69,7 @@ def test_a_plan_fits_or_is_refused_with_a_number_that_is_enough(pipeline, memory
         assert refused.needed_bytes > memory
         assert ('backend="thread"' in str(refused)) == bool(base)
     assert shares.given == shares.base + shares.pad + shares.floors + shares.oversize + shares.pool
-    assert shares.floors * runs * 2 <= shares.ledger
+    assert shares.floors * runs <= shares.ledger * (STREAMING_SHARE if runs == 1 else 1 / FLOORS_SHARE)
     assert 32 * KIB <= shares.batch_bytes == shares.floor_bytes // 2
 
 
