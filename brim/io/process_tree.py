@@ -115,15 +115,18 @@ def tree_bytes(root: int | None = None) -> int:
 
 def anonymous_tree_bytes(root: int) -> int:
     """Anonymous memory of `root` and its descendants, what they share among them counted for each."""
-    held = 0
-    for pid in descendants(root):
-        with suppress(OSError):
-            statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                held += anonymous_bytes(statm)
-            finally:
-                os.close(statm)
-    return held
+    return sum(map(anonymous_process_bytes, descendants(root)))
+
+
+def anonymous_process_bytes(pid: int) -> int:
+    """Anonymous memory of `pid` alone; 0 when it has ended."""
+    with suppress(OSError):
+        statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return anonymous_bytes(statm)
+        finally:
+            os.close(statm)
+    return 0
 
 
 def descendants(root: int) -> list[int]:

@@ -18,7 +18,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from brim.errors import PlanError
-from brim.io.process_tree import anonymous_tree_bytes
+from brim.io.process_tree import anonymous_process_bytes, anonymous_tree_bytes
 from brim.io.workers.allowance import Room
 from brim.io.workers.devices import Devices, Place, in_the_way
 from brim.io.workers.entrance import Gates
@@ -223,12 +223,13 @@ class WorkerPools:
     def _room(self, worker: WorkerProcess, alone: bool) -> Room:
         """What is free for `worker`, beside what others may still take in their calls, and its share of that.
 
-        Where it computes `alone` that is all.
+        Where it computes `alone` that is all. The kernel limits each process by itself, so what the children of others
+        hold is no part of what those may take; and this is asked for each call.
         """
         every = [other for pool in self.pools for other in pool.workers if other is not worker]
         others = [other for other in every if other.calls and not other.calls[0].paused]
         free = self.limits.memory if self.free_bytes is None else self.free_bytes(alone)
-        free -= sum(other.memory.untaken(anonymous_tree_bytes(other.facts.pid)) for other in others)
+        free -= sum(other.memory.untaken(anonymous_process_bytes(other.facts.pid)) for other in others)
         most = sum(pool.running_size for pool in self.pools if not pool.is_idle)
         ending = any(other.end_reason for other in every)
         return Room(free if alone else free // max(1, most - len(others)), free, ending, bool(others))
