@@ -8,6 +8,8 @@ else the application does in its loop.
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -28,6 +30,13 @@ from brim.pipeline.outlast import outlast
 T = TypeVar("T")
 
 WAITING_THREADS = 64
+NICER = 5
+"""By which threads that compute yield to the loop, and to what else the application does: Linux has this for threads.
+
+With the load of `make service` on 2 cores the loop was late by 5.4 ms (p99; 20 at most) instead of 7.3 (38), and small
+requests took 120 ms instead of 166. 10 was no better; with 19 a thread that has the interpreter's lock waits for a core
+so long that all wait for it.
+"""
 
 
 @dataclass(eq=False, slots=True)
@@ -139,6 +148,7 @@ class ComputeThreads:
 
     def _work(self) -> None:
         """In each thread."""
+        yield_to_the_loop()
         while True:
             with self._lock:
                 if self._closed:
@@ -181,6 +191,13 @@ class ComputeThreads:
             self._bells.put(None)
         for thread in self._threads if idle else ():
             thread.join()
+
+
+def yield_to_the_loop() -> None:
+    """Let the calling thread yield cores to those that are not as nice, where a thread can."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + NICER))
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from pyarrow import compute as pc
 from brim.errors import BrimError, ExpressionFailed, PlanError, SchemaMismatch, UnknownColumn
 from brim.operators.expressions.aggregates import aggregate_spec, check_aggregated, refuse_aggregates, takes
 from brim.operators.expressions.cast import cast
+from brim.operators.expressions.choose import choose
 from brim.operators.expressions.function import Values, plain, spread
 from brim.operators.expressions.functions import FUNCTIONS, apply_function
 from brim.operators.expressions.promotion import is_weak, meet
@@ -117,7 +118,7 @@ class _Evaluation:
         leaves = [*(value for _, value in tree.branches), tree.otherwise]
         values = [self._branch(leaf, tests, index) for index, leaf in enumerate(leaves)]
         with self._named(tree, values, "branches of types that meet"):
-            return _choose(tests, meet(values, leaves))
+            return choose(tests, meet(values, leaves))
 
     def _test(self, tree: Tree) -> pa.Array:
         test = spread(self.value(tree), self.rows)
@@ -183,17 +184,6 @@ def _taken(tests: list[pa.Array], index: int) -> pa.Array:
     for test in tests[:index]:
         taken = pc.and_not(taken, pc.fill_null(test, fill_value=False))
     return pc.and_(taken, pc.fill_null(tests[index], fill_value=False)) if index < len(tests) else taken
-
-
-def _choose(tests: list[pa.Array], values: list[Values]) -> pa.Array:
-    kind = values[0].type
-    rows = len(tests[0])
-    if isinstance(kind, pa.BaseExtensionType):
-        stored = [spread(value, rows).storage for value in values]
-        return pa.ExtensionArray.from_storage(kind, _choose(tests, stored))
-    if pa.types.is_nested(kind):
-        values = [spread(value, rows) for value in values]
-    return pc.case_when(pc.make_struct(*tests), *values)
 
 
 def _written(tree: Tree, values: list[Values]) -> str:

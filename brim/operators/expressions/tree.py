@@ -206,6 +206,8 @@ def literal(value: Any, type: pa.DataType | None = None) -> Literal:  # noqa: A0
         return Literal(scalar, scalar.type)
     if isinstance(value, int) and not isinstance(value, bool) and type is None and value >= 1 << 63:
         return Literal(pa.scalar(value, pa.uint64()), None)
+    if value is None and type is not None:  # `pa.scalar` knows no list of tensors
+        return Literal(pa.nulls(1, type)[0], type)
     return Literal(pa.scalar(value, type), type)
 
 
