@@ -128,7 +128,8 @@ class _Run:
             await self._read_each(units)
 
     async def _read_each(self, units: Iterator[Unit]) -> None:
-        slots = anyio.Semaphore(1 if self.scan.reader.one_by_one else max(1, self.stage.threads.count))
+        most = 1 if self.scan.reader.one_by_one else max(1, self.stage.threads.count)
+        slots = anyio.Semaphore(most, fast_acquire=True)  # what comes next waits for a thread
         turn = _Turn()
         turn.come.set()
         while True:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import anyio
 import pyarrow as pa
 
+from brim.operators.beside import beside
 from brim.operators.groups.group_batch import GroupBatch
 from brim.operators.groups.in_place_groups import Arrived, InPlaceGroups
 from brim.operators.protocol import Holding, Stage
@@ -23,13 +24,11 @@ Add = Callable[[pa.RecordBatch], Awaitable[None]]
 async def open_in_place(group: GroupBatch, stage: Stage, add: Add) -> AsyncIterator[InPlace]:
     """Groups in place, whose states go to `add` when others need their memory."""
     in_place = InPlace(stage, add, stage.memory.holding(), InPlaceGroups.of(group))
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(in_place.give_back_when_asked)
-        try:
+    try:
+        async with beside(in_place.give_back_when_asked):
             yield in_place
-        finally:
-            tasks.cancel_scope.cancel()
-            in_place.holding.let_go()
+    finally:
+        in_place.holding.let_go()
 
 
 @dataclass(eq=False, slots=True)

@@ -8,6 +8,7 @@ window always moves when calls end.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ class _Place(Generic[T]):
     """A call in the window."""
 
     item: T
-    done: anyio.Event = field(default_factory=anyio.Event)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(eq=False, slots=True)
@@ -43,11 +44,11 @@ class Ordered(Generic[T]):
     _tasks: TaskGroup = field(init=False)
     _slots: anyio.Semaphore = field(init=False)
     _line: deque[_Place[T]] = field(default_factory=deque)
-    _added: anyio.Event = field(default_factory=anyio.Event)
+    _added: asyncio.Event = field(default_factory=asyncio.Event)
     _closed: bool = False
 
     async def __aenter__(self) -> Self:
-        self._slots = anyio.Semaphore(self.limit)
+        self._slots = anyio.Semaphore(self.limit, fast_acquire=True)
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._send_in_order)
@@ -97,7 +98,7 @@ class Ordered(Generic[T]):
     async def _send_in_order(self) -> None:
         while self._line or not self._closed:
             if not self._line:
-                self._added = anyio.Event()
+                self._added = asyncio.Event()
                 await self._added.wait()
                 continue
             place = self._line[0]

@@ -13,11 +13,11 @@ A batch larger than the floor of the queue (a single large row, an estimate that
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-import anyio
 import pyarrow as pa
 
 from brim.events import Waits
@@ -67,8 +67,8 @@ class ByteQueue:
     peak_bytes: int = 0
     _entries: deque[_Entry] = field(default_factory=deque)
     _asked: bool = False
-    _arrived: anyio.Event = field(default_factory=anyio.Event)
-    _room: anyio.Event = field(default_factory=anyio.Event)
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    _room: asyncio.Event = field(default_factory=asyncio.Event)
     _rows: int = 0
     _bytes: int = 0
     _batches: int = 0
@@ -107,13 +107,13 @@ class ByteQueue:
             loan.repay()
             loan = None
         if not batch.num_rows:
-            await anyio.lowlevel.checkpoint()
+            await asyncio.sleep(0)
         elif size > self.batch_bytes:
             sending = self._send_oversize(batch, size, loan)
             del batch  # once on disk, no frame may keep it in memory
             await sending
         elif self.send_nowait(batch, size):
-            await anyio.lowlevel.checkpoint()
+            await asyncio.sleep(0)
         else:
             with self.writer.clock.waiting(Waits.ROOM):
                 await self._send_waiting(batch, size)
@@ -136,7 +136,7 @@ class ByteQueue:
             if self.writer.oversize and self.oversize.wanted:
                 await self._send_to_disk(batch, size)
                 return
-            self._room = anyio.Event()
+            self._room = asyncio.Event()
             request = self.ledger.request(Kind.AHEAD, size, self.rank, self._room.set)
             if self._asked:
                 self.ledger.ask(request)
@@ -158,7 +158,7 @@ class ByteQueue:
         try:
             with self.writer.clock.waiting(Waits.ROOM):
                 while self._entries and not self.reader_gone and not self.writer.oversize:
-                    self._room = anyio.Event()
+                    self._room = asyncio.Event()
                     await self._room.wait()
             if self._entries and not self.reader_gone:
                 await parcel.lie_behind(self.batch_bytes)
@@ -186,7 +186,7 @@ class ByteQueue:
             self._asked = True
             self._room.set()
         if self._entries:
-            await anyio.lowlevel.checkpoint()
+            await asyncio.sleep(0)
         if not self._entries:
             with self.reader.clock.waiting(Waits.INPUT):
                 await self._wait_for_entry()
@@ -210,7 +210,7 @@ class ByteQueue:
         while not self._entries:
             if self.writer_done or self.reader_gone:  # a stream may be closed by another task than the one that reads
                 raise StopAsyncIteration
-            self._arrived = anyio.Event()
+            self._arrived = asyncio.Event()
             await self._arrived.wait()
 
     async def _take_parcel(self, parcel: Parcel) -> pa.RecordBatch:

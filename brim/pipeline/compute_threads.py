@@ -3,6 +3,9 @@
 A thread that is free does not wait for the loop, which may be busy, and the loop hears of ended calls many at a time.
 Where it falls behind, only calls of young runs are begun: what others end would lie before them, and before whatever
 else the application does in its loop.
+
+Where runs share an engine there is one thread more that takes calls of young runs only: else a small one would wait for
+the end of a long call before each of its own, however often it is first in the line.
 """
 
 from __future__ import annotations
@@ -73,25 +76,39 @@ class _Call:
 
 
 @dataclass(eq=False, slots=True)
+class _Crew:
+    """Up to `count` threads that take calls off the line, or `urgent` ones only."""
+
+    count: int
+    urgent: bool = False
+    free: int = 0
+    bells: SimpleQueue[None] = field(default_factory=SimpleQueue)  # one for each free thread that is called in
+    threads: list[threading.Thread] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
 class ComputeThreads:
     """`count` threads for what computes, begun when they are needed, and anyio's for what waits for the outside.
 
-    `now` is a clock in seconds that any thread may ask.
+    `now` is a clock in seconds that any thread may ask; `shared` says whether there is one more for young runs.
     """
 
     count: int
     now: Callable[[], float]
+    shared: bool = False
     waiting: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(WAITING_THREADS))
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _line: CallLine[_Call] = field(default_factory=CallLine)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _bells: SimpleQueue[None] = field(default_factory=SimpleQueue)  # one for each free thread that is called in
-    _threads: list[threading.Thread] = field(default_factory=list)
+    _all: _Crew = field(init=False)
+    _express: _Crew = field(init=False)
     _computing: int = 0
-    _free: int = 0
     _ended: deque[_Call] = field(default_factory=deque)
     _told: bool = False
     _closed: bool = False
+
+    def __post_init__(self) -> None:
+        self._all, self._express = _Crew(self.count), _Crew(int(self.shared), urgent=True)
 
     @property
     def calls(self) -> int:
@@ -134,30 +151,35 @@ class ComputeThreads:
     def _put(self, call: _Call) -> None:
         with self._lock:
             self._line.add(call)
-            if not self._behind or is_young(call.account):
-                self._call_in()
+            young = is_young(call.account)
+            if (young or not self._behind) and not self._call_in(self._all) and young:
+                self._call_in(self._express)
 
-    def _call_in(self) -> None:
-        """Wake a thread that is free, or begin one where all compute."""
-        if self._free:
-            self._free -= 1
-            self._bells.put(None)
-        elif self._computing + len(self._line) > len(self._threads) < self.count:
-            self._threads.append(threading.Thread(target=self._work, name="brim computes", daemon=True))
-            self._threads[-1].start()
+    def _call_in(self, crew: _Crew) -> bool:
+        """Wake a thread that is free, or begin one where all compute; whether there was one."""
+        if crew.free:
+            crew.free -= 1
+            crew.bells.put(None)
+        elif self._computing + len(self._line) > len(crew.threads) < crew.count:
+            crew.threads.append(threading.Thread(target=self._work, args=(crew,), name="brim computes", daemon=True))
+            crew.threads[-1].start()
+        else:
+            return False
+        return True
 
-    def _work(self) -> None:
+    def _work(self, crew: _Crew) -> None:
         """In each thread."""
-        yield_to_the_loop()
+        if not crew.urgent:
+            yield_to_the_loop()
         while True:
             with self._lock:
                 if self._closed:
                     return
-                call = self._line.take(urgent=self._behind)
+                call = self._line.take(urgent=crew.urgent or self._behind)
                 self._computing += call is not None
-                self._free += call is None
+                crew.free += call is None
             if call is None:
-                self._bells.get()
+                crew.bells.get()
             else:
                 self._compute(call)
             del call  # nor may a thread that waits hold what it computed
@@ -180,16 +202,18 @@ class ComputeThreads:
         while self._ended:
             self._ended.popleft().ended.set()
         with self._lock:  # a thread that still saw the loop behind is free once we are in
-            for _ in range(min(self._free, len(self._line))):
-                self._call_in()
+            for _ in range(min(self._all.free, len(self._line))):
+                self._call_in(self._all)
 
     def close(self) -> None:
         """Nothing is called any more. Threads that are free have ended when this returns."""
         with self._lock:
             self._closed, idle = True, not self._computing
-        for _ in self._threads:
-            self._bells.put(None)
-        for thread in self._threads if idle else ():
+        crews = (self._all, self._express)
+        for crew in crews:
+            for _ in crew.threads:
+                crew.bells.put(None)
+        for thread in [thread for crew in crews for thread in crew.threads] if idle else ():
             thread.join()
 
 
@@ -201,9 +225,9 @@ def yield_to_the_loop() -> None:
 
 
 @asynccontextmanager
-async def open_threads(count: int, now: Callable[[], float]) -> AsyncIterator[ComputeThreads]:
+async def open_threads(count: int, now: Callable[[], float], *, shared: bool = False) -> AsyncIterator[ComputeThreads]:
     """Threads for the running loop."""
-    threads = ComputeThreads(count, now)
+    threads = ComputeThreads(count, now, shared)
     try:
         yield threads
     finally:

@@ -238,7 +238,7 @@ class Engine:
         egress, connections = limits.egress, limits.max_connections
         try:
             async with (
-                open_threads(limits.threads, clock.now) as threads,
+                open_threads(limits.threads, clock.now, shared=limits.max_runs > 1) as threads,
                 open_stores(
                     clock=clock,
                     random=random,

@@ -13,6 +13,7 @@ import anyio
 
 from brim.errors import BrimError, StageFailed, Stalled
 from brim.events import Fact, Waits
+from brim.operators.beside import beside
 from brim.operators.protocol import ReaderGone
 from brim.operators.user_functions.own_cancellation import is_its_own
 from brim.pipeline.account import Account
@@ -78,12 +79,9 @@ class Run:
         """Run every stage to its end. Raises one `StageFailed`, or `Stalled`; other failures become its notes."""
         self.consumer.clock.start()
         try:
-            async with anyio.create_task_group() as watch:
-                watch.start_soon(self._watch)
-                async with anyio.create_task_group() as tasks:
-                    for index in range(len(self.states)):
-                        tasks.start_soon(self._run_stage, index, name=f"brim {self.states[index].id}")
-                watch.cancel_scope.cancel()
+            async with beside(self._watch), anyio.create_task_group() as tasks:
+                for index in range(len(self.states)):
+                    tasks.start_soon(self._run_stage, index, name=f"brim {self.states[index].id}")
         except BaseExceptionGroup as group:
             first = _one(group)
             raise first from first.__cause__

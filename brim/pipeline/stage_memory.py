@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -28,8 +29,8 @@ class StageMemory:
     _loans: set[AheadLoan | WorkLoan] = field(default_factory=set)
     _travelling: set[AheadLoan] = field(default_factory=set)
     _holdings: list[StageHolding] = field(default_factory=list)
-    _line: anyio.Lock = field(default_factory=anyio.Lock)
-    _window_changed: anyio.Event = field(default_factory=anyio.Event)
+    _line: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True))
+    _window_changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def work_limit(self) -> int:
@@ -68,7 +69,7 @@ class StageMemory:
 
     async def ahead(self, size: int) -> AheadLoan:
         """As `try_ahead`, waiting; a stage without another ahead loan may take the oversize reserve."""
-        await anyio.lowlevel.checkpoint()
+        await asyncio.sleep(0)
         async with self._line:  # one loan is filled at a time, so that two do not hold half of what each needs
             if (loan := self.try_ahead(size)) is not None:
                 return loan
@@ -92,7 +93,7 @@ class StageMemory:
         elif self._alone and not (self._travelling and missing > self.ledger.oversize_limit):
             await self._fill_from_reserve(loan, missing)
         else:
-            self._window_changed = anyio.Event()
+            self._window_changed = asyncio.Event()
             request = self.ledger.request(Kind.AHEAD, missing, self.state.rank, self._window_changed.set)
             self.ledger.ask(request)
             try:
@@ -122,7 +123,7 @@ class StageMemory:
 
     async def work(self, size: int) -> WorkLoan:
         """`size` bytes for computing, waiting for the loans of others to come back."""
-        rung = anyio.Event()
+        rung = asyncio.Event()
         request = self.ledger.request(Kind.WORK, size, self.state.rank, rung.set)
         self.ledger.ask(request)
         try:

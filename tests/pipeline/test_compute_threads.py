@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brim.pipeline.account import Account
-from brim.pipeline.compute_threads import open_threads
+from brim.pipeline.compute_threads import NICER, open_threads
 
 TOLD: ContextVar[str] = ContextVar("told", default="nothing")
 
@@ -25,9 +26,9 @@ class Held:
     """What may be looked for afterwards."""
 
 
-def run(main, count=2):
+def run(main, count=2, shared=False):
     async def opened():
-        async with open_threads(count, time.monotonic) as threads:
+        async with open_threads(count, time.monotonic, shared=shared) as threads:
             return await main(threads)
 
     return anyio.run(opened)
@@ -59,15 +60,15 @@ def test_an_error_is_the_callers_and_the_thread_goes_on():
 def test_there_are_as_many_threads_as_calls_at_once_at_most_so_many_and_none_afterwards():
     async def main(threads):
         meet = threading.Barrier(3)
-        assert len(threads._threads) == 0
+        assert len(threads._all.threads) == 0
         await threads.run(int)
         await threads.run(int)
-        assert len(threads._threads) == 1
+        assert len(threads._all.threads) == 1
         async with anyio.create_task_group() as tasks:
             for _ in range(9):
                 tasks.start_soon(threads.run, meet.wait)
-        assert len(threads._threads) == 3
-        return list(threads._threads)
+        assert len(threads._all.threads) == 3
+        return list(threads._all.threads)
 
     assert not any(thread.is_alive() for thread in run(main, count=3))
 
@@ -177,7 +178,43 @@ def test_runs_take_turns():
     assert order[2:] == ["greedy", "greedy"]
 
 
-def test_no_call_is_forgotten_while_the_loop_is_behind():
+def test_a_young_run_does_not_wait_for_long_calls_where_runs_share():
+    order, gate = [], threading.Event()
+
+    def compute(begun):
+        begun.set()
+        gate.wait()
+        order.append("long")
+
+    async def main(threads):
+        long, young = Account(computed_s=1.0), Account()
+        async with anyio.create_task_group() as tasks:
+            for begun in (threading.Event(), threading.Event()):
+                tasks.start_soon(threads.run_for, long, compute, begun)
+                await anyio.to_thread.run_sync(begun.wait)
+            tasks.start_soon(threads.run_for, long, order.append, "waits")
+            await threads.run_for(young, order.append, "young")
+            await threads.run_for(young, order.append, "young again")
+            gate.set()
+        return [*threads._all.threads, *threads._express.threads]
+
+    ended = run(main, shared=True)
+    assert order[:2] == ["young", "young again"]
+    assert sorted(order[2:]) == ["long", "long", "waits"]
+    assert len(ended) == 3
+    assert not any(thread.is_alive() for thread in ended)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are as nice as their process")
+def test_threads_that_compute_are_nicer_than_the_loop():
+    async def main(threads):
+        return await threads.run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    assert run(main) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICER)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_no_call_is_forgotten_while_the_loop_is_behind(shared):
     """Long runs ask from many tasks at once, so that threads are free, called in, and held back all the time."""
     came = []
 
@@ -186,7 +223,7 @@ def test_no_call_is_forgotten_while_the_loop_is_behind():
             came.append(await threads.run_for(account, int, number))
 
     async def main(threads):
-        accounts = [Account(computed_s=1.0) for _ in range(3)]
+        accounts = [Account(computed_s=1.0), Account(computed_s=1.0), Account()]
         async with anyio.create_task_group() as tasks:
             for place in range(12):
                 tasks.start_soon(asks, threads, accounts[place % 3])
@@ -194,7 +231,7 @@ def test_no_call_is_forgotten_while_the_loop_is_behind():
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
-        run(main)
+        run(main, shared=shared)
     finally:
         sys.setswitchinterval(before)
     assert len(came) == 1200

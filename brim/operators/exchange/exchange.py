@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 import pyarrow as pa
@@ -19,6 +20,7 @@ from anyio.abc import TaskGroup
 
 from brim.arrow_pool import arrow_pool
 from brim.events import Spilled
+from brim.operators.beside import beside
 from brim.operators.exchange.blocks import Blocks, write_parts
 from brim.operators.exchange.cut import Cut, Ids
 from brim.operators.exchange.partitioning import Divider, Partitioning
@@ -334,10 +336,9 @@ async def open_exchange(
     try:
         async with anyio.create_task_group() as tasks:
             exchange = opened = Exchange(stage, schema, divider, most_parts, tasks, *held, partitioning, file)
-            for holding in held:
-                tasks.start_soon(exchange.write_when_asked, holding)
             try:
-                yield exchange
+                async with beside(*(partial(exchange.write_when_asked, holding) for holding in held)):
+                    yield exchange
             finally:
                 tasks.cancel_scope.cancel()
                 exchange.cuts.clear()
