@@ -218,10 +218,11 @@ class ComputeThreads:
 
 
 def yield_to_the_loop() -> None:
-    """Let the calling thread yield cores to those that are not as nice, where a thread can."""
+    """Let the calling thread, and those that Arrow begins in it, yield cores to others, where threads can."""
     if sys.platform == "linux":
         thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + NICER))
+        with suppress(OSError):  # a sandbox that forbids it
+            os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + NICER))
 
 
 @asynccontextmanager
