@@ -254,6 +254,7 @@ class ByteQueue:
     def close_writer(self) -> None:
         """Say that nothing more will come."""
         self.writer_done = True
+        self.writer.on_reserve = None  # or it and the queue would refer to each other
         self._arrived.set()
 
     def close_reader(self) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import ref
 
 from brim.errors import StageFailed, Stalled
 from brim.events import (
@@ -45,15 +46,15 @@ Emit = Callable[[str, dict[str, Any]], None]
 
 @dataclass(eq=False, slots=True)
 class Observer:
-    """Watches one run. `emit(event, fields)` is told of every event; `run` is set before the first tick."""
+    """Watches one run. `emit(event, fields)` is told of every event; `begin` is called before the first tick."""
 
     run_id: str
     emit: Emit
-    run: Run | None = None
     retries: Counter[str] = field(default_factory=Counter)
     failed_rows: Counter[str] = field(default_factory=Counter)
     texts: dict[str, None] = field(default_factory=dict)
     spilled_bytes: int = 0
+    _watched: ref[Run] | None = None  # which refers to this: a cycle would keep both until garbage is collected
     _gathering: Gathering = field(default_factory=Gathering)
     _episodes: dict[int, Episode] = field(default_factory=dict)
     _chains: dict[int, Chain] = field(default_factory=dict)
@@ -64,6 +65,11 @@ class Observer:
     _growth: int | None = None
     _peak_growth: int | None = None
     _last_tick: float | None = None
+
+    @property
+    def run(self) -> Run | None:
+        """The run, from its begin on and for as long as somebody has it."""
+        return None if self._watched is None else self._watched()
 
     def fact(self, operator_id: str, fact: Fact) -> None:
         """Count what an operator tells, and log what is an event."""
@@ -129,7 +135,7 @@ class Observer:
 
     def begin(self, run: Run) -> None:
         """Watch `run` from now on."""
-        self.run = run
+        self._watched = ref(run)
         self._event("run.start", "", stages=[state.id for state in run.states], memory=run.plan.allotment.given)
 
     def end(self, error: BaseException | None) -> None:

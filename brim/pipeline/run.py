@@ -30,7 +30,7 @@ CONSUMER = "consumer"
 STALL_TICKS = 3
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Run:
     """A plan on its way through a world. `output` is what the consumer reads.
 

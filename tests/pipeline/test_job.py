@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
+import weakref
 
 import anyio
 import pyarrow as pa
@@ -244,3 +246,22 @@ def test_a_batch_that_is_kept_counts_once_however_often_the_next_is_asked_for(tm
             assert handed_over.held_bytes == 0
 
     _run(main, tmp_path)
+
+
+def test_a_run_that_has_ended_does_not_wait_for_the_garbage_collector(tmp_path):
+    async def main():
+        async with brim.Engine(memory="64MiB", spill_dir=tmp_path) as engine:
+            seen = await ask(engine)
+            await asyncio.sleep(0)  # the task of the run has its last turn
+            return seen()
+
+    async def ask(engine):
+        async with engine.stream(brim.range(5000).filter(col("id") > 10)) as batches:
+            assert [batch async for batch in batches]
+            return weakref.ref(batches._job.run)
+
+    gc.disable()
+    try:
+        assert _run(main, tmp_path) is None
+    finally:
+        gc.enable()
