@@ -21,6 +21,7 @@ from anyio.abc import TaskGroup
 
 from brim.errors import RowTooLarge
 from brim.events import Fact
+from brim.operators.lightly import lightly
 from brim.operators.protocol import Inbox, Loan, Outbox, Stage
 
 AHEAD_BATCHES = 8  # the most a unit holds before its turn; enough to keep a core busy, and try_ahead may grant fewer
@@ -139,7 +140,7 @@ class _Run:
                 return
             following = _Turn()
             loan = await self._lend_excess(unit, turn)
-            self.tasks.start_soon(self._read_unit, unit, loan, turn, following, slots)
+            self.tasks.start_soon(lightly, self._read_unit, unit, loan, turn, following, slots)
             if loan.alone:
                 await following.come.wait()
             turn = following

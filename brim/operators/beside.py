@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 
 import anyio
 
+from brim.operators.lightly import lightly
+
 
 @asynccontextmanager
 async def beside(*functions: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
@@ -23,7 +25,7 @@ async def beside(*functions: Callable[[], Awaitable[object]]) -> AsyncIterator[N
 
     async with anyio.create_task_group() as tasks:
         for function, scope in zip(functions, scopes, strict=True):
-            tasks.start_soon(run, function, scope)
+            tasks.start_soon(lightly, run, function, scope)
         try:
             yield
         finally:

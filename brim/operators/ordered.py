@@ -19,6 +19,8 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
+from brim.operators.lightly import lightly
+
 T = TypeVar("T")
 
 
@@ -51,7 +53,7 @@ class Ordered(Generic[T]):
         self._slots = anyio.Semaphore(self.limit, fast_acquire=True)
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
-        self._tasks.start_soon(self._send_in_order)
+        self._tasks.start_soon(lightly, self._send_in_order)
         return self
 
     async def __aexit__(
@@ -89,7 +91,7 @@ class Ordered(Generic[T]):
         place = _Place(item)
         self._line.append(place)
         self._added.set()
-        self._tasks.start_soon(self._work, place)
+        self._tasks.start_soon(lightly, self._work, place)
 
     async def _work(self, place: _Place[T]) -> None:
         await self.work(place.item)

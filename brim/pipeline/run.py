@@ -14,6 +14,7 @@ import anyio
 from brim.errors import BrimError, StageFailed, Stalled
 from brim.events import Fact, Waits
 from brim.operators.beside import beside
+from brim.operators.lightly import lightly
 from brim.operators.protocol import ReaderGone
 from brim.operators.user_functions.own_cancellation import is_its_own
 from brim.pipeline.account import Account
@@ -81,7 +82,7 @@ class Run:
         try:
             async with beside(self._watch), anyio.create_task_group() as tasks:
                 for index in range(len(self.states)):
-                    tasks.start_soon(self._run_stage, index, name=f"brim {self.states[index].id}")
+                    tasks.start_soon(lightly, self._run_stage, index, name=f"brim {self.states[index].id}")
         except BaseExceptionGroup as group:
             first = _one(group)
             raise first from first.__cause__

@@ -248,7 +248,13 @@ def test_a_batch_that_is_kept_counts_once_however_often_the_next_is_asked_for(tm
     _run(main, tmp_path)
 
 
-def test_a_run_that_has_ended_does_not_wait_for_the_garbage_collector(tmp_path):
+@pytest.mark.parametrize("left", [False, True])
+@pytest.mark.parametrize(
+    "pipeline",
+    [brim.range(50_000).filter(col("id") > 10), brim.range(50_000).sort("id", descending=True), brim.range(9).limit(3)],
+    ids=["filter", "sort", "limit"],
+)
+def test_a_run_that_has_ended_does_not_wait_for_the_garbage_collector(tmp_path, pipeline, left):
     async def main():
         async with brim.Engine(memory="64MiB", spill_dir=tmp_path) as engine:
             seen = await ask(engine)
@@ -256,8 +262,11 @@ def test_a_run_that_has_ended_does_not_wait_for_the_garbage_collector(tmp_path):
             return seen()
 
     async def ask(engine):
-        async with engine.stream(brim.range(5000).filter(col("id") > 10)) as batches:
-            assert [batch async for batch in batches]
+        async with engine.stream(pipeline) as batches:
+            async for batch in batches:
+                assert batch.num_rows
+                if left:
+                    break
             return weakref.ref(batches._job.run)
 
     gc.disable()

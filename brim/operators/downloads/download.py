@@ -32,6 +32,7 @@ from brim.operators.downloads.lender import Lender
 from brim.operators.downloads.places import Places
 from brim.operators.downloads.spool import SPOOL_BYTES, SPOOLS, Spool
 from brim.operators.downloads.window import DownloadWindow, Row, Source
+from brim.operators.lightly import lightly
 from brim.operators.protocol import Inbox, Outbox, Stage, TransferOptions
 from brim.sizes import KIB
 
@@ -113,9 +114,9 @@ class DownloadColumn:
         try:
             async with anyio.create_task_group() as tasks:
                 run = _Run(self, stage, window, tasks)
-                tasks.start_soon(run.feed, inbox)
-                tasks.start_soon(run.lender.run)
-                tasks.start_soon(run.pace)
+                tasks.start_soon(lightly, run.feed, inbox)
+                tasks.start_soon(lightly, run.lender.run)
+                tasks.start_soon(lightly, run.pace)
                 await run.send(outbox)
                 tasks.cancel_scope.cancel()
         finally:
@@ -162,7 +163,7 @@ class _Run:
             row.spool.ended()
 
     def _restart(self, row: Row) -> None:
-        self.tasks.start_soon(self._work, row, Place(self.places))
+        self.tasks.start_soon(lightly, self._work, row, Place(self.places))
 
     def _slow_down(self) -> None:
         self.places.pace.throttled(self.stage.clock.now())
@@ -221,7 +222,7 @@ class _Run:
         while self.ready is row:
             if self.places.try_take():
                 self.ready = None
-                self.tasks.start_soon(self._work, row, Place(self.places, held=True))
+                self.tasks.start_soon(lightly, self._work, row, Place(self.places, held=True))
             else:
                 await self.lender.wait()
 

@@ -25,6 +25,7 @@ from brim.operators.exchange.blocks import Blocks, write_parts
 from brim.operators.exchange.cut import Cut, Ids
 from brim.operators.exchange.partitioning import Divider, Partitioning
 from brim.operators.exchange.sizing import DIVIDED_AT_ONCE
+from brim.operators.lightly import lightly
 from brim.operators.ordered import Ordered
 from brim.operators.protocol import Holding, Inbox, Loan, SpillFile, Stage
 
@@ -292,7 +293,7 @@ class Exchange:
         self._half = max(self._half, self.holding.size // 2)
         cuts, self.cuts, self._ended = self.cuts, [], anyio.Event()
         self.holding, self.leaving = self.leaving, self.holding
-        self.tasks.start_soon(self._write_down, self.file, cuts)
+        self.tasks.start_soon(lightly, self._write_down, self.file, cuts)
 
     async def _write_down(self, file: SpillFile, cuts: list[Cut]) -> None:
         """Write `cuts`, part by part."""
