@@ -47,6 +47,7 @@ class Collected:
 
     batches: list[pa.RecordBatch] = field(default_factory=list)
     limit: int | None = None
+    is_asked: bool = True
 
     async def send(self, batch: pa.RecordBatch, loan: Loan | None = None) -> None:
         if loan is not None:

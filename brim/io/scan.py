@@ -200,8 +200,11 @@ class _Run:
         following.come.set()
 
     async def _read_ahead(self, ahead: _Ahead, turn: _Turn) -> None:
-        """Until the unit's turn comes, read what memory is lent for."""
-        if not turn.come.is_set() and not self.calm:
+        """Until the unit's turn comes, read what memory is lent for.
+
+        Not before somebody asks: the memory is better lent to what comes first, as the other side of a join.
+        """
+        if not turn.come.is_set() and not self.calm and self.outbox.is_asked:
             ahead.decoder = self.stage.memory.try_ahead(self.scan.reader.decoder_bytes)
         if ahead.decoder is not None:
             self.ahead.append(ahead)

@@ -58,6 +58,10 @@ class _Results:
     names: list[str]
     sent: bool = False
 
+    @property
+    def is_asked(self) -> bool:
+        return self.outbox.is_asked
+
     async def send(self, batch: pa.RecordBatch, loan: Loan | None = None) -> None:
         self.sent = True
         await self.outbox.send(batch.select(self.names), loan)

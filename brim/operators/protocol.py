@@ -49,6 +49,10 @@ class Inbox(Protocol):
 class Outbox(Protocol):
     """Where results go. One writer at a time."""
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether its reader has asked for a batch yet: a join asks for one side when it has the other."""
+
     async def send(self, batch: pa.RecordBatch, loan: Loan | None = None) -> None:
         """Hand `batch` downstream; wait while there is no room for it.
 

@@ -86,6 +86,10 @@ class ByteQueue:
         return self.reader.rank - 0.5
 
     @property
+    def is_asked(self) -> bool:
+        return self._asked
+
+    @property
     def held_bytes(self) -> int:
         return self._held_bytes
 

@@ -70,3 +70,39 @@ def test_units_are_closed_when_the_scan_is_cancelled():
     reader, full = Reader(20), anyio.Event()
     anyio.run(main)
     assert not reader.open
+
+
+@pytest.mark.parametrize(("is_asked", "units"), [(True, {0, 1}), (False, {0})])
+def test_nothing_is_read_ahead_before_somebody_asks(is_asked, units):
+    class Blocked(Collected):
+        async def send(self, batch, loan=None):
+            blocked.set()
+            await anyio.sleep_forever()
+
+    class Noted(Unit):
+        def __init__(self, number):
+            self.number = number
+
+        def read(self, batch_bytes):
+            read.add(self.number)
+            yield from super().read(batch_bytes)
+
+    class Numbered(Reader):
+        def _units(self):
+            yield from map(Noted, range(self.count))
+
+    async def main():
+        async with anyio.create_task_group() as tasks:
+            stage = FakeStage(threads=RealThreads(2))
+            tasks.start_soon(Scan(Numbered(3)).run, [], Blocked(is_asked=is_asked), stage)
+            await blocked.wait()
+            await anyio.wait_all_tasks_blocked()
+            with anyio.fail_after(10):
+                while not read >= units:  # a thread may be about to read
+                    await anyio.lowlevel.checkpoint()
+            await stage.threads.run(int)
+            tasks.cancel_scope.cancel()
+
+    blocked, read = anyio.Event(), set()
+    anyio.run(main)
+    assert read == units
