@@ -22,7 +22,8 @@ from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 import pyarrow as pa
 
 from brim.events import Fact, Resource
-from brim.operators.spill_space import Block as Block  # noqa: PLC0414 - a part of the protocol, in its own file
+from brim.operators.foreseen import Foreseen as Foreseen  # noqa: PLC0414 - a part of the protocol, in its own file
+from brim.operators.spill_space import Block as Block  # noqa: PLC0414
 from brim.operators.spill_space import SpillFile as SpillFile  # noqa: PLC0414
 from brim.operators.spill_space import SpillSpace as SpillSpace  # noqa: PLC0414
 from brim.operators.user_functions.piece import Piece
@@ -355,31 +356,6 @@ class Kernel(Protocol):
 
     def finish(self, piece_bytes: int) -> Iterator[pa.RecordBatch]:
         """Yield what is left once upstream has ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Foreseen:
-    """What pushing a batch will take, as the headers in its data tell: known before anything is computed.
-
-    Headers may lie, so what comes out is weighed all the same.
-
-    Attributes:
-        made_bytes: what all pieces together weigh, at most.
-        row_bytes: what the largest row weighs in them: a piece cannot be smaller.
-        work_bytes: the most the kernel takes at once beside its input and the piece in the making.
-    """
-
-    made_bytes: int
-    row_bytes: int
-    work_bytes: int
-
-    def held_bytes(self, piece_bytes: int) -> int:
-        """The most a push holds beside its input, made in pieces of `piece_bytes`.
-
-        >>> Foreseen(made_bytes=900, row_bytes=300, work_bytes=50).held_bytes(200)
-        350
-        """
-        return max(min(self.made_bytes, piece_bytes), self.row_bytes) + self.work_bytes
 
 
 @runtime_checkable

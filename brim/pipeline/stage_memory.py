@@ -123,7 +123,7 @@ class StageMemory:
 
     async def work(self, size: int) -> WorkLoan:
         """`size` bytes for computing, waiting for the loans of others to come back."""
-        rung = asyncio.Event()
+        rung = anyio.Event()  # a checkpoint too, where the bytes are there at once
         request = self.ledger.request(Kind.WORK, size, self.state.rank, rung.set)
         self.ledger.ask(request)
         try:

@@ -69,7 +69,7 @@ def _texts(selector):
 def test_a_run_is_drawn_and_then_finished(folder):
     async def main():
         async with _opened(folder) as (page, tab):
-            idle = await tab.run("!document.getElementById('idle').hidden")
+            idle = await tab.until("!document.getElementById('idle').hidden")
             async with _under_way(page, lambda source: source.filter(col("n") % 2 == 0).sort("n")):
                 await tab.until("document.querySelectorAll('.box').length === 4")
                 await tab.until(f"{_texts('.box .rows')}[0] === '1,000 rows'")
