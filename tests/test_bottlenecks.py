@@ -29,6 +29,7 @@ from brim.io.spill.disk import RealDisk
 from brim.sizes import MIB
 
 LOOK_S = 0.02
+MOST_OF_OTHERS = 0.25  # a busy machine holds up others too, for a moment
 NUMBERS = pa.schema({"id": pa.int64()})
 
 
@@ -58,7 +59,8 @@ class Seen:
         found, wanted = self.report.bottleneck, (operator, resource)
         said = [(found.operator, found.resource), self.looks.most_common(1)[0][0], self.shown[-1], *_first(self.held)]
         assert said == [wanted] * (4 if pressure else 3), f"{self.report}\n{self.held}\n{self.looks}\n{self.shown}"
-        assert {root for root, _ in self.held} <= {operator}
+        others = sum(ms for (root, _), ms in self.held.items() if root != operator)
+        assert others <= MOST_OF_OTHERS * self.held.total(), self.held
 
 
 def _first(held: Counter[tuple[str, str]]) -> list[tuple[str, str]]:
