@@ -224,7 +224,7 @@ def picture(width: int, height: int) -> bytes:
 
 @pytest.mark.anyio
 async def test_images_that_take_all_cores_to_decode():
-    images = brim.from_pydict({"data": [picture(1200, 1200)] * 100})
+    images = brim.from_pydict({"data": [picture(1200, 1200)] * 300})
     seen = await watched(images.with_columns(image=col("data").image.decode()).select("image"), memory="256MiB")
     seen.names("with_columns-2.image.decode", "cpu")
 
