@@ -42,6 +42,7 @@ class ProcessTree:
     _joined: deque[tuple[int, int]] = field(default_factory=deque)
     _statm: dict[int, int] = field(default_factory=dict)
     _held: dict[int, int] = field(default_factory=dict)
+    _shares: dict[int, int] = field(default_factory=dict)
 
     def look(self) -> int:
         """Bytes the tree holds now.
@@ -77,6 +78,7 @@ class ProcessTree:
             if pid not in self._statm:
                 self._follow([*self._statm, pid])
                 self._beyond -= shared_bytes
+                self._shares[pid] = shared_bytes
 
     def close(self) -> None:
         """Close the files of /proc that are kept open."""
@@ -88,6 +90,7 @@ class ProcessTree:
         for gone in self._statm.keys() - wanted:
             os.close(self._statm.pop(gone))
             self._held.pop(gone, None)
+            self._shares.pop(gone, None)
         for new in wanted - self._statm.keys():
             with suppress(OSError):
                 self._statm[new] = os.open(f"/proc/{new}/statm", os.O_RDONLY | os.O_CLOEXEC)
@@ -96,10 +99,15 @@ class ProcessTree:
         return sum(self._anonymous_of(pid, file) for pid, file in self._statm.items())
 
     def _anonymous_of(self, pid: int, statm: int) -> int:
-        """What `pid` holds. Of one that is ending, what it held last: it tells of nothing before its pages are free."""
+        """What `pid` holds. Of one that is ending, what it held last: it tells of nothing before its pages are free.
+
+        What one that has gone shared is counted once in those that are left: no longer too much, until the next look.
+        """
         held = anonymous_bytes(statm)
-        if not held and (before := self._held.get(pid, 0)) and is_ending(pid):
-            return before
+        if not held:
+            if (before := self._held.get(pid, 0)) and is_ending(pid):
+                return before
+            self._beyond += self._shares.pop(pid, 0)
         self._held[pid] = held
         return held
 

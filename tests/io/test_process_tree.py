@@ -211,6 +211,16 @@ def test_who_has_joined_and_gone_counts_nothing():
 
 
 @linux
+def test_what_one_shared_that_has_gone_is_no_longer_taken_off():
+    with _tree() as (tree, before):
+        with _holder() as child:
+            tree.join(child.pid, 48 * MIB)
+            assert tree.peek() - before == pytest.approx(16 * MIB + _rest(child.pid), abs=4 * MIB)
+        assert child.returncode == 0
+        assert [tree.peek() - before for _ in range(2)] == pytest.approx([0, 0], abs=8 * MIB)
+
+
+@linux
 def test_processes_may_join_from_any_thread_while_the_tree_is_looked_at():
     with _tree() as (tree, before), ExitStack() as stack:
         children = [stack.enter_context(_holder()) for _ in range(3)]

@@ -195,6 +195,8 @@ class Lives:
         worker.ready, worker.facts.base_bytes, worker.memory.held_bytes = True, ready.base_bytes, ready.held_bytes
         worker.facts.start_s = self.household.clock.now() - started_at
         self.base_bytes = max(self.base_bytes, ready.base_bytes)
+        if (template := self.household.template.process) is not None:  # it holds what the worker shares
+            self.household.on_ready(template.pid, 0)
         self.household.on_ready(worker.facts.pid, max(0, ready.held_bytes - ready.base_bytes))
         self.telling.started(worker)
         self.roster.end_surplus(worker)  # there may be fewer than when it was started

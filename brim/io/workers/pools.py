@@ -221,7 +221,7 @@ class WorkerPools:
         return Household(folder, memory, clock, tasks, self.devices, self.template, self.on_ready, self._room)
 
     def _room(self, worker: WorkerProcess, alone: bool) -> Room:
-        """What is free for `worker`, beside what others may still take in their calls, and its share of that.
+        """What is free for `worker`, beside what others may still take in their calls or to start, and its share of it.
 
         Where it computes `alone` that is all. The kernel limits each process by itself, so what the children of others
         hold is no part of what those may take; and this is asked for each call.
@@ -230,6 +230,7 @@ class WorkerPools:
         others = [other for other in every if other.calls and not other.calls[0].paused]
         free = self.limits.memory if self.free_bytes is None else self.free_bytes(alone)
         free -= sum(other.memory.untaken(anonymous_process_bytes(other.facts.pid)) for other in others)
+        free -= sum(pool.coming_bytes for pool in self.pools if not pool.is_idle)
         most = sum(pool.running_size for pool in self.pools if not pool.is_idle)
         ending = any(other.end_reason for other in every)
         return Room(free if alone else free // max(1, most - len(others)), free, ending, bool(others))

@@ -247,6 +247,23 @@ def test_where_the_kernel_killed_a_worker_there_is_one_less_and_its_call_lacks_m
 
 
 @in_a_loop
+def test_what_workers_will_hold_that_are_not_ready_yet_is_not_free(tasks):
+    with pool_of(tasks, 2) as (pool, (ready, starting)):
+        pools = WorkerPools(None, LoopClock(), None, None, tasks, Devices(0), Template(forks=False), [pool])
+        pools.free_bytes = lambda _alone: 100 * MIB
+        pool.enter(lambda _fact: None)
+        pool.lives.base_bytes = 30 * MIB
+        ready.ready, starting.ready = True, False
+        assert pools._room(ready, alone=True).free_bytes == 70 * MIB
+        starting.ready = True
+        assert pools._room(ready, alone=True).free_bytes == 100 * MIB
+        pool.workers.remove(starting)
+        assert pools._room(ready, alone=True).free_bytes == 70 * MIB, "it may be started at any time"
+        pool.resize(1)
+        assert pools._room(ready, alone=True).free_bytes == 100 * MIB
+
+
+@in_a_loop
 def test_no_second_worker_is_ended_while_the_memory_of_one_that_held_more_is_about_to_come_back(tasks):
     with pool_of(tasks, 2) as (pool, (ending, other)):
         pools = WorkerPools(None, LoopClock(), None, None, tasks, Devices(0), Template(forks=False), [pool])

@@ -20,6 +20,7 @@ from brim.errors import PlanError, UdfContractError, UdfError, UdfTimeout, Worke
 from brim.events import WorkerRestarted, WorkerStarted
 from brim.io.workers.pools import IDLE_S
 from brim.io.workers.roster import SENT_AHEAD_BELOW_S
+from brim.io.workers.template import Template
 
 TEXT = pa.record_batch({"id": pa.array([n % 7 for n in range(1000)]), "text": pa.array(["x" * 1000] * 1000)})
 
@@ -86,6 +87,21 @@ def test_workers_are_told_of_and_few_are_started_for_little():
     assert isinstance(started, WorkerStarted)
     assert started.base_bytes > 0
     assert started.start_s > 0
+
+
+@pytest.mark.skipif(not Template().forks, reason="nothing is forked here")
+def test_what_workers_are_forked_from_is_measured_from_the_first_worker_on():
+    """Else a first call would be allowed what the template holds, until it is found among the processes."""
+
+    async def main(pools, stage):
+        ready = []
+        pools.on_ready = lambda pid, shared_bytes: ready.append((pid, shared_bytes))
+        await drive(arrays(Tally), [ids(0, 3)], stage=stage)
+        return ready, pools.template.process.pid, pools.facts
+
+    ready, template, (worker,) = with_pools(main, processes=1)
+    assert [pid for pid, _ in ready] == [template, worker.pid]
+    assert ready[0][1] == 0 < ready[1][1]
 
 
 def test_the_end_of_a_worker_is_told_while_it_serves():
