@@ -98,6 +98,20 @@ def test_as_many_runs_as_were_said_are_let_in_beside_each_other():
     run_virtual(main)
 
 
+def test_the_last_of_many_runs_has_most_of_an_equal_part_for_its_floors_and_the_first_has_more():
+    async def main():
+        shared = _shared(memory=512 * MIB, runs=16)
+        kept = shared.world.ledger.kept_for_floors
+        with anyio.fail_after(1):
+            plans = [await shared.admit(PLAIN) for _ in range(16)]
+        floors = [planned.allotment.floors for planned in plans]
+        assert sum(floors) == shared.world.ledger.floors <= kept
+        assert floors[0] == max(floors) > 2 * kept / 16
+        assert floors[-1] > 0.7 * kept / 16
+
+    run_virtual(main)
+
+
 def test_runs_are_let_in_in_the_order_they_came():
     async def main():
         shared = _shared(memory=64 * MIB, runs=1)
