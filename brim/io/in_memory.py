@@ -115,6 +115,10 @@ class TableSource:
         return int(self.table.num_rows)
 
     @property
+    def decoded_bytes(self) -> int | None:
+        return int(self.table.nbytes)
+
+    @property
     def decoder_bytes(self) -> int:
         return 0
 
@@ -173,6 +177,10 @@ class RangeSource:
     @property
     def rows(self) -> int | None:
         return len(self.values)
+
+    @property
+    def decoded_bytes(self) -> int | None:
+        return 8 * len(self.values)
 
     @property
     def decoder_bytes(self) -> int:

@@ -67,7 +67,8 @@ class Allotment:
 class Plan:
     """Stages in an order in which every stage comes after what it reads; the last is the root.
 
-    `workers` says how many processes each function that runs in some may have, `places` on which devices.
+    `workers` says how many processes each function that runs in some may have, `places` on which devices. One that is
+    `small` is let in beside as many as the engine is divided between.
     """
 
     declared: Node
@@ -76,6 +77,7 @@ class Plan:
     allotment: Allotment
     workers: Mapping[UserFunction, int] = field(default_factory=dict)
     places: Places = field(default_factory=dict)
+    small: bool = False
 
     @property
     def schema(self) -> pa.Schema:

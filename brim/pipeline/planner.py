@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 
 from brim.errors import BudgetTooSmall
-from brim.limits import Limits
+from brim.limits import BATCH_BYTES_MAX, Limits
 from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.allot import allot
 from brim.pipeline.check import check
@@ -50,11 +50,13 @@ def plan(
     places: Places | None = None,
     most: int | None = None,
     floors_most: int | None = None,
+    batch_most: int = BATCH_BYTES_MAX // 2,
     planned: Node | None = None,
 ) -> Plan:
     """How to run `node` within `limits`; `base` says what worker processes weigh, given how many each function gets.
 
-    `most` and `floors_most` are those of `allot`; `planned` is what `optimize` makes of `node`, where it is known.
+    `most`, `floors_most` and `batch_most` are those of `allot`; `planned` is what `optimize` makes of `node`,
+    where that is known.
 
     `places` are the devices that were reserved for it; where nothing was said, all of them are free.
 
@@ -85,6 +87,7 @@ def plan(
                 remedy=_remedy(taken, runs),
                 most=most,
                 floors_most=floors_most,
+                batch_most=batch_most,
             )
         except BudgetTooSmall:
             if each == 1:

@@ -2,19 +2,22 @@
 
 Floors are reserved at admission, first come first served. A run whose floors do not fit beside others waits for them
 to end, or is refused; one that would not fit alone is a `BudgetTooSmall` at once.
+
+Where an engine is divided between several runs an eighth of the room for floors is for small runs, whose sources are
+known to hold little: they take little, and do not stand in line with those that take long.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 
 from brim.errors import BudgetTooSmall
 from brim.io.workers.pools import WorkerPools
-from brim.limits import Limits
+from brim.limits import BATCH_BYTES_MAX, Limits
 from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.account import Account, Kind
 from brim.pipeline.allot import OVERSIZE_SHARE
@@ -26,12 +29,16 @@ from brim.pipeline.place_workers import pinnings
 from brim.pipeline.plan import Plan
 from brim.pipeline.planner import optimize, plan, process_functions, wanted_devices
 from brim.pipeline.run_options import RunOptions
+from brim.pipeline.source_bytes import source_bytes
 from brim.pipeline.world import World
+from brim.sizes import KIB
 
 NO_OPTIONS = RunOptions()
 
 RUNS_LOOKED_AT = 4  # twenty times a second
-LITTLE = 3 / 4  # of an equal part, for floors; by 1/2, sixteen scans at once took 3 times as long, groups twice
+LITTLE = 7 / 8  # of an equal part, for floors; by 1/2, sixteen scans at once took 7 times as long, groups twice
+SMALL_BYTES = 256 * KIB
+FOR_SMALL = 8  # a part of the room for floors in so many
 
 
 @dataclass(eq=False, slots=True)
@@ -54,9 +61,12 @@ class Shared:
     _template: int = 0
     _workers: Counter[UserFunction] = field(default_factory=Counter)
     _line: anyio.Lock = field(default_factory=anyio.Lock)
+    _places: anyio.Semaphore = field(init=False)  # of runs that are not small
+    _small_floors: int = 0
 
     def __post_init__(self) -> None:
         self.devices = DeviceLine(self.limits)
+        self._places = anyio.Semaphore(self.runs, fast_acquire=True)
         ledger = self.world.ledger
         ledger.kept_for_floors = ledger.limit // 2 if self.runs > 1 else 0
         ledger.spare_weight = 1.0 if self.runs > 1 else 0.0
@@ -73,6 +83,41 @@ class Shared:
 
     async def _admit(self, node: Node, optimized: Node, devices: Reservation, options: RunOptions) -> Plan:
         weights = await self._weigh_workers(optimized, devices)  # may take long, so nobody waits behind it
+        size = source_bytes(optimized) if self.runs > 1 else None
+        small = size is not None and size <= SMALL_BYTES
+        if small or self.runs == 1:
+            size = size if small else None
+            return await self._reserved(node, optimized, devices, options, weights, small_bytes=size)
+        await self._place()
+        try:
+            return await self._reserved(node, optimized, devices, options, weights)
+        except BaseException:
+            self._places.release()
+            raise
+
+    async def _place(self) -> None:
+        """A place of as many as the engine is divided between; `BudgetTooSmall` where it does not wait."""
+        if self.limits.admission != "refuse":
+            await self._places.acquire()
+            return
+        try:
+            self._places.acquire_nowait()
+        except anyio.WouldBlock:
+            memory = self.limits.memory
+            raise BudgetTooSmall(memory + memory // self.runs, memory, "wait until another run has ended") from None
+
+    async def _reserved(
+        self,
+        node: Node,
+        optimized: Node,
+        devices: Reservation,
+        options: RunOptions,
+        weights: Mapping[UserFunction, int],
+        *,
+        small_bytes: int | None = None,
+    ) -> Plan:
+        """A plan whose floors are reserved, in the order of coming; of a small run, whose sources hold so much."""
+        small = small_bytes is not None
         async with self._line:
             self._forget_ended_workers()
             self._weights.update(weights)  # workers that ended in the meantime are started again
@@ -84,6 +129,7 @@ class Shared:
                 places=devices.places,
                 most=options.max_memory,
                 floors_most=self._floors_most(),
+                batch_most=BATCH_BYTES_MAX // 2 if small_bytes is None else small_bytes,
                 planned=optimized,
             )
             await self._reserve_template()
@@ -91,8 +137,9 @@ class Shared:
                 await self._reserve_workers(function, count)
             await self._reserve(planned.allotment.floors)
             self.running += 1
+            self._small_floors += planned.allotment.floors if small else 0
             self._workers.update(planned.workers)
-            return planned
+            return replace(planned, small=small)
 
     def account(self, planned: Plan, options: RunOptions) -> Account:
         """An account for a run that was let in; it is given back by `close_account`."""
@@ -115,13 +162,18 @@ class Shared:
         if self.runs == 1:
             return None
         ledger = self.world.ledger
-        little = int(LITTLE * ledger.kept_for_floors) // self.runs
-        coming = max(0, self.runs - self.running - 1)
-        return max(little, (ledger.kept_for_floors - ledger.floors - coming * little) // 2)
+        room = ledger.kept_for_floors - ledger.kept_for_floors // FOR_SMALL
+        little = int(LITTLE * room) // self.runs
+        left = room - (ledger.floors - self._small_floors)
+        return max(little, (left - self._places.value * little) // 2)
 
     def release(self, planned: Plan, kept: int = 0) -> None:
         """Give back what `admit` reserved but for `kept` bytes: the run has ended, its workers serve nobody."""
         self.running -= 1
+        if planned.small:
+            self._small_floors -= planned.allotment.floors
+        elif self.runs > 1:
+            self._places.release()
         self.devices.release(Reservation(pinnings(planned.stages, self.limits), planned.places))
         self._workers.subtract(planned.workers)
         self.world.ledger.release(planned.allotment.floors - kept)

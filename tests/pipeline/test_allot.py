@@ -68,6 +68,12 @@ def test_floors_take_half_where_rows_are_kept_or_others_run_and_a_little_more_el
     assert part([Holds(3), Keeps(4)]) == part([Holds(3), Holds(4)], runs=2) * 2 == 0.5
 
 
+def test_no_batch_is_larger_than_all_there_is():
+    assert allot([Holds(2)], 512 * MIB, batch_most=MIB).batch_bytes == MIB
+    assert allot([Holds(2)], 512 * MIB, batch_most=1).batch_bytes == BATCH_BYTES_MIN // 2
+    assert allot([Holds(2)], 512 * MIB, batch_most=MIB, batch_bytes=2 * MIB).batch_bytes == 2 * MIB, "as it was said"
+
+
 def test_a_batch_size_the_user_gave_is_kept_or_refused():
     assert allot([Holds(2)], 512 * MIB, batch_bytes=MIB).batch_bytes == MIB
     with pytest.raises(BudgetTooSmall):

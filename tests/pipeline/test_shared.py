@@ -21,11 +21,13 @@ from brim.limits import Limits
 from brim.pipeline.allot import OVERSIZE_SHARE, pad_bytes
 from brim.pipeline.ledger import Kind, Ledger
 from brim.pipeline.oversize import Oversize
+from brim.pipeline.run_options import RunOptions
 from brim.pipeline.shared import Shared
 from brim.pipeline.world import World
-from brim.sizes import MIB
+from brim.sizes import KIB, MIB
 
 PLAIN = brim.range(10).node
+LARGE = brim.range(1_000_000).node
 
 
 @dataclass
@@ -103,11 +105,56 @@ def test_the_last_of_many_runs_has_most_of_an_equal_part_for_its_floors_and_the_
         shared = _shared(memory=512 * MIB, runs=16)
         kept = shared.world.ledger.kept_for_floors
         with anyio.fail_after(1):
-            plans = [await shared.admit(PLAIN) for _ in range(16)]
+            plans = [await shared.admit(LARGE) for _ in range(16)]
         floors = [planned.allotment.floors for planned in plans]
-        assert sum(floors) == shared.world.ledger.floors <= kept
-        assert floors[0] == max(floors) > 2 * kept / 16
+        assert sum(floors) == shared.world.ledger.floors <= kept * 7 / 8
+        assert floors[0] == max(floors) > 1.2 * kept / 16
         assert floors[-1] > 0.7 * kept / 16
+
+    run_virtual(main)
+
+
+def test_small_runs_are_let_in_beside_as_many_large_ones_as_there_may_be_and_past_those_that_wait():
+    async def main():
+        shared = _shared(memory=512 * MIB, runs=4)
+        large = [await shared.admit(LARGE) for _ in range(4)]
+        with pytest.raises(TimeoutError), anyio.fail_after(1):
+            await shared.admit(LARGE)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(shared.admit, LARGE)
+            await anyio.sleep(1)
+            with anyio.fail_after(1):
+                small = [await shared.admit(PLAIN) for _ in range(20)]
+            assert shared.running == 24, "the large one waits"
+            assert {planned.small for planned in small} == {True}
+            assert max(planned.allotment.floors for planned in small) < MIB
+            shared.release(large.pop())
+            await anyio.sleep(1)
+            assert shared.running == 24
+        for planned in (*large, *small):
+            shared.release(planned)
+        assert (shared.running, shared._small_floors) == (1, 0)
+
+    run_virtual(main)
+
+
+def test_a_large_run_has_its_place_while_it_lives_and_not_after_however_it_ends():
+    async def main():
+        shared = _shared(memory=512 * MIB, runs=2)
+        for _ in range(3):
+            plans = [await shared.admit(LARGE) for _ in range(2)]
+            with anyio.move_on_after(1) as waited:
+                await shared.admit(LARGE)
+            assert waited.cancelled_caught
+            for planned in plans:
+                shared.release(planned)
+        with pytest.raises(BudgetTooSmall):
+            await shared.admit(LARGE, RunOptions(max_memory=KIB))
+        assert shared._places.value == 2
+        refusing = _shared(memory=512 * MIB, runs=2, admission="refuse")
+        plans = [await refusing.admit(LARGE) for _ in range(2)]
+        with pytest.raises(BudgetTooSmall, match="wait until another run has ended"):
+            await refusing.admit(LARGE)
 
     run_virtual(main)
 

@@ -12,7 +12,7 @@ from functools import partial
 
 import pyarrow as pa
 
-from brim.errors import CorruptInput, PlanError, TransferFailed
+from brim.errors import CorruptInput, TransferFailed
 from brim.events import RowsFailed
 from brim.io.files.columns import check_selection
 from brim.io.files.corrupt_input import beside, reading
@@ -30,6 +30,7 @@ from brim.io.files.paths import (
     window_bytes,
 )
 from brim.io.files.pieces import pieces
+from brim.io.parquet.first_look import NAME, Look, first_look
 from brim.io.parquet.parquet_file import open_parquet
 from brim.io.parquet.parquet_footer import Footer, open_footer
 from brim.io.parquet.prune import Range, may_match
@@ -42,10 +43,7 @@ from brim.operators.expressions.tree import Tree
 from brim.operators.protocol import Operator
 from brim.sizes import MIB, format_size
 
-NAME = "read_parquet"
 SUFFIXES = (".parquet", ".parq", ".pq")
-
-_LOOKED_AT = 16  # with so many files or fewer every footer is read at declaration: rows are known, schemas compared
 _FLOOR_BYTES = 4 * MIB  # the most the floor pays for a column's decoder: the pages of most writers; more is on loan
 _FILL = 0.75  # of a batch is aimed at, so that few batches have to be cut
 _FILL_LEARNED = 0.97  # and that much once batches have been seen
@@ -69,10 +67,10 @@ def parquet_source(
     look = find_files if schema is None else find_files_or_later
     files = look(path, NAME, SUFFIXES)
     parts = partition_schema(files, NAME)
-    looked = _Look(plain_schema(schema), (), None) if schema is not None else _look(tuple(files), on_error)
+    looked = Look(plain_schema(schema), (), None, None) if schema is not None else first_look(tuple(files), on_error)
     whole = pa.schema([*(item for item in looked.schema if item.name not in parts.names), *parts])
     source = ParquetSource(files, whole, parts, tuple(whole.names), looked.pages, trusted, on_error, looked.rows)
-    source = replace(source, windows_bytes=window_bytes(files))
+    source = replace(source, windows_bytes=window_bytes(files), decoded_bytes=looked.decoded_bytes)
     return source if columns is None else source.with_columns(check_selection(columns, whole, NAME))
 
 
@@ -86,6 +84,7 @@ class ParquetSource:
         parts: the columns of Hive folders.
         columns: those that are selected.
         pages: what decoding each column holds, told from the first row group.
+        decoded_bytes: of all rows and columns, told from the first row group and the footers.
         windows_bytes: what an open file holds of its object, where files are in an object store.
     """
 
@@ -99,6 +98,7 @@ class ParquetSource:
     rows: int | None = None
     limit: int | None = None
     predicates: tuple[Tree, ...] = ()
+    decoded_bytes: int | None = None
     windows_bytes: int = 0
 
     @property
@@ -226,53 +226,6 @@ class ParquetSource:
 
     def _range(self, data: DataFile, opened: Footer, index: int, name: str) -> Range:
         return Range() if name in dict(data.partition) else opened.range(index, name)
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What a first look at the files says."""
-
-    schema: pa.Schema
-    pages: tuple[tuple[str, int], ...]
-    rows: int | None
-
-
-def _look(files: Sequence[DataFile], on_error: OnError) -> _Look:
-    """Read the first file's footer, all of them where files are few; with `skip` the first sound one decides."""
-    first: Footer | None = None
-    rows, trouble = 0, None
-    few = len(files) <= _LOOKED_AT
-    for data in files:
-        if first is not None and not few:
-            break
-        try:
-            opened = open_footer(data.path)
-        except CorruptInput as error:
-            if on_error == "raise":
-                raise
-            trouble = error
-            continue
-        if first is None:
-            first = opened
-        else:
-            check_fields(opened.schema, plain_schema(first.schema), f"{NAME}: {data.path}", first.path)
-        rows += opened.footer.num_rows
-    if first is None:
-        assert trouble is not None, "without files or trouble there is a first"
-        raise trouble
-    if twice := sorted({name for name in first.schema.names if first.schema.names.count(name) > 1}):
-        raise PlanError(f"{NAME}: {first.path}: more than one column is called {twice}")
-    return _Look(plain_schema(first.schema), tuple(_page_bytes(first)), rows if few and trouble is None else None)
-
-
-def _page_bytes(opened: Footer) -> Iterator[tuple[str, int]]:
-    with reading(opened.path, "row group 0, footer"), open_file(opened.path) as file:
-        for name in opened.schema.names:
-            if opened.footer.num_row_groups:
-                leaves = opened.leaves([name])
-                yield name, decoded_size(opened.group(0, leaves), leaves, file).decoder_bytes
-            else:
-                yield name, 0
 
 
 @dataclass(eq=False, slots=True)

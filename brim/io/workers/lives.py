@@ -179,6 +179,12 @@ class Lives:
         finally:
             payload.close()
 
+    @property
+    def coming_bytes(self) -> int:
+        """What the workers will hold that are not ready yet, or not started, before their calls."""
+        ready = sum(worker.ready and not worker.end_reason for worker in self.roster.workers)
+        return max(0, self.roster.running_size - ready) * self.base_bytes
+
     def _hear(self, worker: WorkerProcess, message: Message, fds: list[int], started_at: float) -> None:
         match message:
             case Ready():

@@ -159,12 +159,6 @@ class Pool:
                 request.want(wanted)
         return request.loan is not None or not wanted
 
-    @property
-    def coming_bytes(self) -> int:
-        """What the workers will hold that are not ready yet, or not started, before their calls."""
-        ready = sum(worker.ready and not worker.end_reason for worker in self.workers)
-        return max(0, self.running_size - ready) * self.lives.base_bytes
-
     def lend(self, request: Request, loan: Loan) -> None:
         """`loan` is what `request` waited for.
 

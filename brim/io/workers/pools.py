@@ -230,7 +230,7 @@ class WorkerPools:
         others = [other for other in every if other.calls and not other.calls[0].paused]
         free = self.limits.memory if self.free_bytes is None else self.free_bytes(alone)
         free -= sum(other.memory.untaken(anonymous_process_bytes(other.facts.pid)) for other in others)
-        free -= sum(pool.coming_bytes for pool in self.pools if not pool.is_idle)
+        free -= sum(pool.lives.coming_bytes for pool in self.pools if not pool.is_idle)
         most = sum(pool.running_size for pool in self.pools if not pool.is_idle)
         ending = any(other.end_reason for other in every)
         return Room(free if alone else free // max(1, most - len(others)), free, ending, bool(others))
