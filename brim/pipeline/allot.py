@@ -51,13 +51,13 @@ def allot(
     remedy: str = "",
     most: int | None = None,
     floors_most: int | None = None,
-    batch_most: int = BATCH_BYTES_MAX // 2,
+    batch_most: int | None = None,
 ) -> Allotment:
     """Divide `memory` for a plan of `operators` that shares it with up to `runs` - 1 others of its kind.
 
     The plan itself gets `most` of it at most. Its floors take `floors_most` where that is said, else about half of its
     share; the smallest there are it may always have, if they are half of its share. No batch is larger than
-    `batch_most`.
+    `batch_most`, where that is said.
 
     Raises `BudgetTooSmall` naming a memory that is enough.
     """
@@ -67,7 +67,7 @@ def allot(
     share = ledger // runs if most is None else min(ledger // runs, most)
     room = _floors_room(operators, share, runs) if floors_most is None else min(floors_most, ledger // FLOORS_SHARE)
     room = room if most is None else min(room, most // FLOORS_SHARE)
-    unit = _floor_unit(operators, room, batch_bytes, 2 * batch_most)
+    unit = _floor_unit(operators, room, batch_bytes, batch_most)
     floors, least = floors_of(operators, unit), floors_of(operators, _floor_unit(operators, 0, batch_bytes))
     if most is not None and least > most // FLOORS_SHARE:
         raise BudgetTooSmall(FLOORS_SHARE * least, most, "a larger max_memory")
@@ -95,12 +95,13 @@ def _floors_room(operators: Sequence[Operator], share: int, runs: int) -> int:
 
 
 def _floor_unit(
-    operators: Sequence[Operator], most: int, batch_bytes: int | None, unit_most: int = BATCH_BYTES_MAX
+    operators: Sequence[Operator], most: int, batch_bytes: int | None, batch_most: int | None = None
 ) -> int:
     """The largest floor of a batch that keeps the floors within `most`; the smallest when none does."""
     if batch_bytes is not None:
         return 2 * batch_bytes
-    low, high = BATCH_BYTES_MIN // STEP, max(BATCH_BYTES_MIN, min(unit_most, BATCH_BYTES_MAX)) // STEP
+    unit_most = BATCH_BYTES_MAX if batch_most is None else min(2 * batch_most, BATCH_BYTES_MAX)
+    low, high = BATCH_BYTES_MIN // STEP, max(BATCH_BYTES_MIN, unit_most) // STEP
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if floors_of(operators, middle * STEP) <= most else (low, middle - 1)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 
 from brim.errors import BudgetTooSmall
-from brim.limits import BATCH_BYTES_MAX, Limits
+from brim.limits import Limits
 from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.allot import allot
 from brim.pipeline.check import check
@@ -50,7 +50,7 @@ def plan(
     places: Places | None = None,
     most: int | None = None,
     floors_most: int | None = None,
-    batch_most: int = BATCH_BYTES_MAX // 2,
+    batch_most: int | None = None,
     planned: Node | None = None,
 ) -> Plan:
     """How to run `node` within `limits`; `base` says what worker processes weigh, given how many each function gets.

@@ -17,7 +17,7 @@ import anyio
 
 from brim.errors import BudgetTooSmall
 from brim.io.workers.pools import WorkerPools
-from brim.limits import BATCH_BYTES_MAX, Limits
+from brim.limits import Limits
 from brim.operators.user_functions.user_function import UserFunction
 from brim.pipeline.account import Account, Kind
 from brim.pipeline.allot import OVERSIZE_SHARE
@@ -36,8 +36,8 @@ from brim.sizes import KIB
 NO_OPTIONS = RunOptions()
 
 RUNS_LOOKED_AT = 4  # twenty times a second
-LITTLE = 7 / 8  # of an equal part, for floors; by 1/2, sixteen scans at once took 7 times as long, groups twice
-SMALL_BYTES = 256 * KIB
+LITTLE = 7 / 8  # of an equal part, for floors; by 1/2, sixteen scans at once took 6 times as long, groups twice
+SMALL_BYTES = 256 * KIB  # of all sources together
 FOR_SMALL = 8  # a part of the room for floors in so many
 
 
@@ -83,10 +83,10 @@ class Shared:
 
     async def _admit(self, node: Node, optimized: Node, devices: Reservation, options: RunOptions) -> Plan:
         weights = await self._weigh_workers(optimized, devices)  # may take long, so nobody waits behind it
-        size = source_bytes(optimized) if self.runs > 1 else None
-        small = size is not None and size <= SMALL_BYTES
-        if small or self.runs == 1:
-            size = size if small else None
+        if self.runs == 1:
+            return await self._reserved(node, optimized, devices, options, weights)
+        size = source_bytes(optimized)
+        if size is not None and size <= SMALL_BYTES:
             return await self._reserved(node, optimized, devices, options, weights, small_bytes=size)
         await self._place()
         try:
@@ -129,7 +129,7 @@ class Shared:
                 places=devices.places,
                 most=options.max_memory,
                 floors_most=self._floors_most(),
-                batch_most=BATCH_BYTES_MAX // 2 if small_bytes is None else small_bytes,
+                batch_most=small_bytes,
                 planned=optimized,
             )
             await self._reserve_template()

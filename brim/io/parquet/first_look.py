@@ -62,9 +62,8 @@ def first_look(files: Sequence[DataFile], on_error: OnError) -> Look:
     sizes = dict(_sizes(first))
     pages = tuple((name, size.decoder_bytes) for name, size in sizes.items())
     row_bytes = sum(size.decoded_bytes / max(1, size.rows) for size in sizes.values())
-    if not few or trouble is not None:
-        return Look(plain_schema(first.schema), pages, None, None)
-    return Look(plain_schema(first.schema), pages, rows, int(rows * row_bytes))
+    known = (rows, int(rows * row_bytes)) if few and trouble is None else (None, None)
+    return Look(plain_schema(first.schema), pages, *known)
 
 
 def _sizes(opened: Footer) -> Iterator[tuple[str, DecodedSize]]:
